@@ -1,0 +1,45 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "chartrain-dist",
+  products: [
+    .executable(name: "chartrain-dist", targets: ["chartrain-dist"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+  ],
+  targets: [
+    // System libraries, found by pkg-config.
+    .systemLibrary(
+      name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CMPIShim", dependencies: ["COpenMPI"]),
+
+    // Foundations: each knows nothing of the others.
+    .target(
+      name: "Storage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "Kernels", dependencies: ["COpenBLAS"]),
+
+    .target(name: "Text", dependencies: ["Storage"]),
+    .target(name: "SafeTensors", dependencies: ["Storage", "Kernels"]),
+    .target(name: "Ranks", dependencies: ["CMPIShim", "Kernels"]),
+    .target(name: "CharModel", dependencies: ["Kernels"]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Text", "SafeTensors", "CharModel", "Ranks",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "chartrain-dist",
+      dependencies: [
+        "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,44 @@
+#ifndef CMPISHIM_H
+#define CMPISHIM_H
+
+// A few fixed-purpose wrappers over Open MPI, for Swift, which cannot import
+// the macros that MPI's handles (MPI_COMM_WORLD, MPI_FLOAT, ...) are in C.
+// No MPI type appears here. All calls concern MPI_COMM_WORLD.
+//
+// Every function that returns `int` returns MPI's error code: 0 is success,
+// anything else is a code for `cmpi_error_string`. Counts may exceed INT_MAX.
+
+#include <stddef.h>
+
+/// Room that `cmpi_host_name` and `cmpi_error_string` need, terminating zero included.
+enum { CMPI_TEXT_SIZE = 512 };
+
+/// Starts MPI; errors are returned from then on, not fatal.
+int cmpi_init(void);
+/// Ends MPI; every rank must call it.
+int cmpi_finalize(void);
+
+int cmpi_rank(int *rank);
+int cmpi_size(int *size);
+/// Writes this rank's host name, zero-terminated, to `text[CMPI_TEXT_SIZE]`.
+int cmpi_host_name(char *text);
+/// Writes what the error code `code` means to `text[CMPI_TEXT_SIZE]`.
+void cmpi_error_string(int code, char *text);
+
+/// Waits until every rank has called it.
+int cmpi_barrier(void);
+/// Element-wise sum over all ranks, in place, the result on every rank.
+int cmpi_sum_floats(float *values, size_t count);
+int cmpi_sum_doubles(double *values, size_t count);
+/// Copies `size` bytes from rank `root` to all ranks.
+int cmpi_broadcast(void *bytes, size_t size, int root);
+/// Collects `size` bytes of every rank, in the order of ranks, on every rank.
+int cmpi_all_gather(const void *local_bytes, size_t size, void *all_bytes);
+/// Blocking point-to-point transfer of exactly `size` bytes.
+int cmpi_send(const void *bytes, size_t size, int to);
+int cmpi_receive(void *bytes, size_t size, int from);
+
+/// Ends all ranks at once; mpirun's exit status becomes `status`.
+void cmpi_abort(int status);
+
+#endif

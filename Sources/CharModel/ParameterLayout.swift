@@ -1,0 +1,48 @@
+import Kernels
+
+/// Where each named tensor of a model lies in one flat array of floats.
+///
+/// Every tensor starts on a 64-byte boundary; the gaps between are zero in parameters, gradients and
+/// moments alike, and stay so.
+public struct ParameterLayout: Equatable, Sendable {
+  public struct Tensor: Equatable, Sendable {
+    /// PyTorch's name for it, such as `rnn.weight_ih_l0`.
+    public let name: String
+    public let shape: [Int]
+    /// Its place in the flat array.
+    public let range: Range<Int>
+  }
+
+  public let tensors: [Tensor]
+  /// The length of the flat array, gaps included.
+  public let flatCount: Int
+
+  /// The number of parameters, without the gaps.
+  public var parameterCount: Int { tensors.reduce(0) { $0 + $1.range.count } }
+
+  public init(_ config: ModelConfig) {
+    var tensors: [Tensor] = []
+    var next = 0
+    func append(_ name: String, _ shape: [Int]) {
+      let count = shape.reduce(1, *)
+      tensors.append(Tensor(name: name, shape: shape, range: next..<next + count))
+      let unit = FloatBuffer.alignedFloats
+      next += (count + unit - 1) / unit * unit
+    }
+    append("e.weight", [config.vocabulary, config.embedding])
+    for k in 0..<config.layers {
+      append("rnn.weight_ih_l\(k)", [config.gateRows, config.inputWidth(layer: k)])
+      append("rnn.weight_hh_l\(k)", [config.gateRows, config.hidden])
+      append("rnn.bias_ih_l\(k)", [config.gateRows])
+      append("rnn.bias_hh_l\(k)", [config.gateRows])
+    }
+    append("l_out.weight", [config.vocabulary, config.hidden])
+    append("l_out.bias", [config.vocabulary])
+    self.tensors = tensors
+    self.flatCount = next
+  }
+
+  public func tensor(named name: String) -> Tensor? {
+    tensors.first { $0.name == name }
+  }
+}

@@ -1,0 +1,80 @@
+import Glibc
+
+/// Every random number of a run: a pure function of (seed, purpose, step, layer, time, stream, unit).
+///
+/// Which rank asks, how often and in what order makes no difference, so any number of ranks and any
+/// resumed run draw the same numbers.
+public struct RandomSource: Sendable {
+  /// What a number is drawn for. The values are part of a run's reproducibility: never change one.
+  public enum Purpose: UInt32, Sendable {
+    case initialisation = 1
+    case dropout = 2
+    case windowLength = 3
+    case sampling = 4
+  }
+
+  /// Where a number belongs. `time` must be below 65,536 and `layer` below 256.
+  public struct Site: Sendable {
+    public var step: Int
+    public var layer: Int
+    public var time: Int
+    public var stream: Int
+
+    public init(step: Int = 0, layer: Int = 0, time: Int = 0, stream: Int = 0) {
+      self.step = step
+      self.layer = layer
+      self.time = time
+      self.stream = stream
+    }
+  }
+
+  private let philox: Philox
+
+  public init(seed: UInt64) {
+    philox = Philox(seed: seed)
+  }
+
+  /// Four uniform 32-bit numbers, for units `4 * quad ..< 4 * quad + 4` of `site`.
+  public func bits(_ purpose: Purpose, _ site: Site, quad: Int) -> SIMD4<UInt32> {
+    precondition(site.layer < 256 && site.time < 65_536)
+    let place = purpose.rawValue << 24 | UInt32(site.layer) << 16 | UInt32(site.time)
+    return philox(
+      SIMD4(
+        UInt32(truncatingIfNeeded: quad), UInt32(truncatingIfNeeded: site.stream),
+        UInt32(truncatingIfNeeded: site.step), place))
+  }
+
+  /// One number uniform in the open interval (0, 1), with 32 bits.
+  public func uniform(_ purpose: Purpose, _ site: Site, unit: Int = 0) -> Double {
+    Self.openUnit(bits(purpose, site, quad: unit / 4)[unit % 4])
+  }
+
+  /// One number from the standard normal distribution (Box and Muller, 1958).
+  public func normal(_ purpose: Purpose, _ site: Site, unit: Int = 0) -> Double {
+    let quad = bits(purpose, site, quad: unit / 2)
+    let offset = 2 * (unit % 2)
+    let radius = (-2 * log(Self.openUnit(quad[offset]))).squareRoot()
+    return radius * cos(2 * .pi * Self.openUnit(quad[offset + 1]))
+  }
+
+  /// The largest magnitude that ``normal(_:_:unit:)`` can return: the radius at the smallest uniform.
+  public static let largestNormal = (-2 * log(openUnit(0))).squareRoot()
+
+  /// Fills `mask` `[units]` with inverted dropout's factors: 0 with probability `dropout`, else `1 / (1 - dropout)`.
+  public func fillDropoutMask(_ mask: Vector, dropout: Float, at site: Site) {
+    precondition(dropout >= 0 && dropout < 1)
+    let threshold = UInt32(Double(dropout) * 0x1p32)
+    let scale = 1 / (1 - dropout)
+    for quad in 0..<(mask.count + 3) / 4 {
+      let draws = bits(.dropout, site, quad: quad)
+      for lane in 0..<min(4, mask.count - 4 * quad) {
+        mask[4 * quad + lane] = draws[lane] < threshold ? 0 : scale
+      }
+    }
+  }
+
+  /// The middle of the `bits`-th of 2^32 equal parts of (0, 1).
+  private static func openUnit(_ bits: UInt32) -> Double {
+    (Double(bits) + 0.5) * 0x1p-32
+  }
+}

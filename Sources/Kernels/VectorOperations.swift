@@ -1,0 +1,82 @@
+// Loops over plain vectors. Every sum is taken in an order that depends on nothing but the length.
+
+/// `sum(a[i] * b[i])`, in sixteen interleaved partial sums; the counts must be equal.
+public func dot(_ a: Vector, _ b: Vector) -> Float {
+  precondition(a.count == b.count)
+  var partial = SIMD16<Float>.zero
+  var index = 0
+  while index + 16 <= a.count {
+    partial += a.simd16(at: index) * b.simd16(at: index)
+    index += 16
+  }
+  var sum = partial.sum()
+  while index < a.count {
+    sum += a[index] * b[index]
+    index += 1
+  }
+  return sum
+}
+
+/// The same with an array as the second factor.
+public func dot(_ a: Vector, _ b: [Float]) -> Float {
+  b.withUnsafeBufferPointer {
+    dot(a, Vector(base: UnsafeMutablePointer(mutating: $0.baseAddress!), count: b.count))
+  }
+}
+
+/// Adds `row` `[columns]` to every row of `matrix` `[rows, columns]`.
+public func addToEachRow(_ row: Vector, of matrix: Matrix) {
+  precondition(row.count == matrix.columns)
+  for index in 0..<matrix.rows {
+    let target = matrix.row(index)
+    for column in 0..<row.count { target[column] += row[column] }
+  }
+}
+
+/// `result[j] = sum over i of matrix[i, j]`, rows added in order.
+public func sumRows(of matrix: Matrix, into result: Vector) {
+  precondition(result.count == matrix.columns)
+  result.fill(0)
+  for index in 0..<matrix.rows { add(matrix.row(index), to: result) }
+}
+
+/// `target += source`, element by element.
+public func add(_ source: Vector, to target: Vector) {
+  precondition(source.count == target.count)
+  for index in 0..<source.count { target[index] += source[index] }
+}
+
+/// `result = a * b`, element by element; `result` may be one of the factors.
+public func multiplyElements(_ a: Vector, _ b: Vector, into result: Vector) {
+  precondition(a.count == b.count && a.count == result.count)
+  for index in 0..<a.count { result[index] = a[index] * b[index] }
+}
+
+/// The Euclidean norm, squares summed in `Double`.
+public func norm(_ vector: Vector) -> Double {
+  var partial = SIMD8<Double>.zero
+  var index = 0
+  while index + 8 <= vector.count {
+    let wide = SIMD8<Double>(vector.simd8(at: index))
+    partial += wide * wide
+    index += 8
+  }
+  var sum = partial.sum()
+  while index < vector.count {
+    sum += Double(vector[index]) * Double(vector[index])
+    index += 1
+  }
+  return sum.squareRoot()
+}
+
+extension Vector {
+  @inline(__always)
+  fileprivate func simd16(at index: Int) -> SIMD16<Float> {
+    UnsafeRawPointer(base + index).loadUnaligned(as: SIMD16<Float>.self)
+  }
+
+  @inline(__always)
+  fileprivate func simd8(at index: Int) -> SIMD8<Float> {
+    UnsafeRawPointer(base + index).loadUnaligned(as: SIMD8<Float>.self)
+  }
+}

@@ -1,0 +1,84 @@
+import CMPIShim
+import Glibc
+import Kernels
+
+/// The ranks that Open MPI's `mpirun` started, one process each.
+public final class MPIWorld: World {
+  public let rank: Int
+  public let size: Int
+  public let host: String
+
+  /// Starts MPI. To be called once in a process, by its main thread.
+  ///
+  /// - Throws: ``RankError``.
+  public init() throws {
+    try check("MPI_Init", cmpi_init())
+    var (rank, size): (Int32, Int32) = (0, 0)
+    try check("MPI_Comm_rank", cmpi_rank(&rank))
+    try check("MPI_Comm_size", cmpi_size(&size))
+    self.rank = Int(rank)
+    self.size = Int(size)
+    host = try text { try check("MPI_Get_processor_name", cmpi_host_name($0)) }
+  }
+
+  /// Ends MPI. Every rank must call it.
+  public func finish() throws {
+    try check("MPI_Finalize", cmpi_finalize())
+  }
+
+  public func barrier() throws {
+    try check("MPI_Barrier", cmpi_barrier())
+  }
+
+  public func sum(_ values: Vector) throws {
+    try check("MPI_Allreduce", cmpi_sum_floats(values.base, values.count))
+  }
+
+  public func sum(_ values: UnsafeMutableBufferPointer<Double>) throws {
+    guard let base = values.baseAddress else { return }
+    try check("MPI_Allreduce", cmpi_sum_doubles(base, values.count))
+  }
+
+  public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws {
+    guard let base = bytes.baseAddress else { return }
+    try check("MPI_Bcast", cmpi_broadcast(base, bytes.count, 0))
+  }
+
+  public func allGather(
+    _ local: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+  ) throws {
+    precondition(all.count == local.count * size)
+    guard let localBase = local.baseAddress, let allBase = all.baseAddress else { return }
+    try check("MPI_Allgather", cmpi_all_gather(localBase, local.count, allBase))
+  }
+
+  public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+    guard let base = bytes.baseAddress else { return }
+    try check("MPI_Send", cmpi_send(base, bytes.count, Int32(rank)))
+  }
+
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+    guard let base = bytes.baseAddress else { return }
+    try check("MPI_Recv", cmpi_receive(base, bytes.count, Int32(rank)))
+  }
+
+  public func abort(status: Int32) -> Never {
+    cmpi_abort(status)
+    exit(status)
+  }
+}
+
+private func check(_ call: String, _ code: Int32) throws {
+  guard code == 0 else {
+    throw RankError.library(call: call, message: text { cmpi_error_string(code, $0) })
+  }
+}
+
+/// What `write` puts into a buffer of the shim's text size.
+private func text(_ write: (UnsafeMutablePointer<CChar>) throws -> Void) rethrows -> String {
+  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CMPI_TEXT_SIZE)) { buffer in
+    buffer.initialize(repeating: 0)
+    try write(buffer.baseAddress!)
+    return String(cString: buffer.baseAddress!)
+  }
+}

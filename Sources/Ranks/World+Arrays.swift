@@ -1,0 +1,85 @@
+// The typed forms of World's calls.
+
+extension World {
+  /// Replaces each element by its sum over all ranks.
+  public func sum(_ values: inout [Double]) throws {
+    try values.withUnsafeMutableBufferPointer { try sum($0) }
+  }
+
+  /// The value that rank 0 gives, on every rank; the other ranks' is ignored.
+  public func broadcast<Value: BitwiseCopyable>(_ value: Value) throws -> Value {
+    var value = value
+    try withUnsafeMutableBytes(of: &value) { try broadcast($0) }
+    return value
+  }
+
+  /// The array that rank 0 gives, of whatever length, on every rank; the other ranks' is ignored.
+  public func broadcast<Element: BitwiseCopyable & ExpressibleByIntegerLiteral>(
+    _ array: [Element]
+  ) throws -> [Element] {
+    let count = try broadcast(array.count)
+    var result = isRoot ? array : [Element](repeating: 0, count: count)
+    try result.withUnsafeMutableBytes { try broadcast($0) }
+    return result
+  }
+
+  /// Every rank's value, in the order of ranks, on every rank.
+  public func allGather<Value: BitwiseCopyable>(_ value: Value) throws -> [Value] {
+    var all = [Value](repeating: value, count: size)
+    try withUnsafeBytes(of: value) { local in
+      try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
+    }
+    return all
+  }
+
+  /// Every rank's array, on every rank.
+  public func allGather(_ array: [UInt8]) throws -> [[UInt8]] {
+    let counts = try allGather(array.count)
+    let widest = counts.max()!
+    guard widest > 0 else { return counts.map { _ in [] } }
+    let padded = array + [UInt8](repeating: 0, count: widest - array.count)
+    var all = [UInt8](repeating: 0, count: widest * size)
+    try padded.withUnsafeBytes { local in
+      try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
+    }
+    return counts.enumerated().map { Array(all[$0 * widest..<$0 * widest + $1]) }
+  }
+
+  /// Gives each rank its part of rank 0's array and returns it; rank 0 gets an empty one, since it has the
+  /// whole.
+  ///
+  /// - Parameters:
+  ///   - whole: on rank 0; ignored on the others.
+  ///   - parts: the part of each rank, the same on all ranks.
+  public func scatter<Element: BitwiseCopyable & ExpressibleByIntegerLiteral>(
+    _ whole: [Element], parts: [Range<Int>]
+  ) throws -> [Element] {
+    precondition(parts.count == size)
+    guard isRoot else {
+      var part = [Element](repeating: 0, count: parts[rank].count)
+      try part.withUnsafeMutableBytes { try receive($0, from: 0) }
+      return part
+    }
+    for other in 1..<max(1, size) {
+      try whole[parts[other]].withUnsafeBytes { try send($0, to: other) }
+    }
+    return []
+  }
+
+  /// Collects every rank's array on rank 0, one after the other; `counts` tells each one's length. The other
+  /// ranks get an empty array.
+  public func gather(_ local: [Float], counts: [Int]) throws -> [Float] {
+    precondition(counts.count == size && local.count == counts[rank])
+    guard isRoot else {
+      try local.withUnsafeBytes { try send($0, to: 0) }
+      return []
+    }
+    var all = local
+    for other in 1..<max(1, size) {
+      var part = [Float](repeating: 0, count: counts[other])
+      try part.withUnsafeMutableBytes { try receive($0, from: other) }
+      all += part
+    }
+    return all
+  }
+}

@@ -1,0 +1,56 @@
+import Kernels
+
+/// The ranks of one run, as seen by one of them.
+///
+/// All collective calls must be made by every rank in the same order with sizes that agree; none may stand
+/// inside an `if` on the rank. They throw ``RankError`` where communication fails.
+///
+/// The requirements move plain bytes; `World+Arrays.swift` has the typed calls that programs use.
+public protocol World: AnyObject {
+  /// From 0 to `size - 1`.
+  var rank: Int { get }
+  var size: Int { get }
+  /// The name of the machine this rank runs on.
+  var host: String { get }
+
+  /// Returns when every rank has called it.
+  func barrier() throws
+  /// Replaces `values` by their element-wise sum over all ranks, the same bits on every rank.
+  func sum(_ values: Vector) throws
+  func sum(_ values: UnsafeMutableBufferPointer<Double>) throws
+  /// Copies the bytes of rank 0 to all ranks.
+  func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws
+  /// Collects the equally many bytes of every rank, in the order of ranks, on every rank.
+  func allGather(_ local: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer) throws
+  /// Sends to one rank, which receives exactly as many bytes.
+  func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws
+  func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws
+
+  /// Ends every rank at once, because this one cannot go on; `status` becomes the run's exit status.
+  func abort(status: Int32) -> Never
+}
+
+extension World {
+  /// Rank 0: it alone reads texts, validates, writes files and speaks to the user.
+  public var isRoot: Bool { rank == 0 }
+}
+
+/// Communication between ranks that failed.
+public enum RankError: Error, CustomStringConvertible {
+  /// The message-passing library reported an error.
+  case library(call: String, message: String)
+  /// Another rank has failed, so this one cannot go on (ranks in one process only).
+  case otherRankFailed
+  /// Started by a launcher that this program does not understand.
+  case unknownLauncher(variable: String)
+
+  public var description: String {
+    switch self {
+    case .library(let call, let message): "\(call) failed: \(message)"
+    case .otherRankFailed: "another rank has failed"
+    case .unknownLauncher(let variable):
+      "expected to be started by Open MPI's mpirun, found another launcher (\(variable) is set): "
+        + "every process would train on its own"
+    }
+  }
+}

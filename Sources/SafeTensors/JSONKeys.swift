@@ -1,0 +1,37 @@
+/// Looks for a key given twice in one object of a JSON text, which JSON decoders let pass.
+enum JSONKeys {
+  /// The first such key, still in its JSON spelling, or nil. The text need not be valid JSON.
+  static func firstDuplicate(in json: [UInt8]) -> String? {
+    /// The keys of each object that is open; nil for an array.
+    var open: [Set<ArraySlice<UInt8>>?] = []
+    var lastString: ArraySlice<UInt8>?
+    var index = 0
+    while index < json.count {
+      switch json[index] {
+      case UInt8(ascii: "\""):
+        let start = index + 1
+        index = endOfString(json, start)
+        lastString = json[start..<min(index, json.count)]
+      case UInt8(ascii: "{"): open.append([])
+      case UInt8(ascii: "["): open.append(nil)
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): _ = open.popLast()
+      case UInt8(ascii: ":"):
+        if let key = lastString, let top = open.indices.last, open[top] != nil {
+          if !open[top]!.insert(key).inserted { return String(decoding: key, as: UTF8.self) }
+        }
+      default: break
+      }
+      index += 1
+    }
+    return nil
+  }
+
+  /// The index of the quotation mark that ends the string starting at `start`.
+  private static func endOfString(_ json: [UInt8], _ start: Int) -> Int {
+    var index = start
+    while index < json.count, json[index] != UInt8(ascii: "\"") {
+      index += json[index] == UInt8(ascii: "\\") ? 2 : 1
+    }
+    return index
+  }
+}

@@ -1,0 +1,64 @@
+import Kernels
+import Storage
+
+/// A safetensors file whose header has been read and checked.
+public struct SafeTensorsFile: Sendable {
+  public let path: String
+  public let header: SafeTensorsHeader
+  /// Where the data start in the file.
+  private let dataOffset: Int
+
+  /// - Throws: ``SafeTensorsError`` if it is no safetensors file, `StorageError` if it cannot be read.
+  public init(path: String) throws {
+    guard let size = try fileSize(of: path) else {
+      throw SafeTensorsError(path: path, expected: "a file", found: "something without a size")
+    }
+    let lengthBytes = try readBytes(of: path, from: 0, count: 8)
+    guard lengthBytes.count == 8 else {
+      throw SafeTensorsError(
+        path: path, expected: "a safetensors file, at least 8 bytes", found: "\(size) bytes")
+    }
+    let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let limit = min(SafeTensorsHeader.maximumLength, size - 8)
+    guard length <= UInt64(limit) else {
+      throw SafeTensorsError(
+        path: path, expected: "a safetensors file, its header at most \(limit) bytes", found: "\(length)")
+    }
+    dataOffset = 8 + Int(length)
+    self.path = path
+    header = try SafeTensorsHeader(
+      json: try readBytes(of: path, from: 8, count: Int(length)), dataCount: size - dataOffset,
+      path: path)
+  }
+
+  /// Reads the elements of `tensor`, which must be `F32`, into `values` of the same count.
+  ///
+  /// - Throws: ``SafeTensorsError``, or `StorageError`.
+  public func read(_ tensor: SafeTensorsHeader.Tensor, into values: Vector) throws {
+    guard tensor.type == "F32", tensor.bytes.count == values.bytes.count else {
+      throw SafeTensorsError(
+        path: path, expected: "'\(tensor.name)' as F32 with \(values.count) elements",
+        found: "\(tensor.type) of shape \(tensor.shape)")
+    }
+    let bytes = try readBytes(
+      of: path, from: dataOffset + tensor.bytes.lowerBound, count: tensor.bytes.count)
+    guard bytes.count == tensor.bytes.count else {
+      throw SafeTensorsError(path: path, expected: "an unchanged file", found: "one cut short")
+    }
+    values.bytes.copyBytes(from: bytes)
+  }
+
+  /// The checksum of all tensor data, in the order of the file.
+  ///
+  /// - Throws: `StorageError`.
+  public func dataChecksum() throws -> Checksum {
+    var checksum = Checksum()
+    var offset = 0
+    try readPieces(of: path) { piece in
+      let skipped = min(max(0, dataOffset - offset), piece.count)
+      piece.dropFirst(skipped).withUnsafeBytes { checksum.add($0) }
+      offset += piece.count
+    }
+    return checksum
+  }
+}

@@ -1,0 +1,52 @@
+import SystemPackage
+
+/// Reads the file at `path` from start to end in pieces, without ever holding more than one of them.
+///
+/// - Parameter body: given each piece in order, never an empty one.
+/// - Throws: ``StorageError``, or what `body` throws.
+public func readPieces(
+  of path: String, pieceSize: Int = 1 << 20, _ body: (ArraySlice<UInt8>) throws -> Void
+) throws {
+  let file = try attempt("open", path) { try FileDescriptor.open(path, .readOnly) }
+  defer { try? file.close() }
+  var piece = [UInt8](repeating: 0, count: pieceSize)
+  while true {
+    let count = try attempt("read", path) {
+      try piece.withUnsafeMutableBytes { try file.read(into: $0) }
+    }
+    if count == 0 { return }
+    try body(piece[..<count])
+  }
+}
+
+/// The `count` bytes from `offset` on, or fewer where the file ends before.
+///
+/// - Throws: ``StorageError``.
+public func readBytes(of path: String, from offset: Int, count: Int) throws -> [UInt8] {
+  let file = try attempt("open", path) { try FileDescriptor.open(path, .readOnly) }
+  defer { try? file.close() }
+  var bytes = [UInt8](repeating: 0, count: count)
+  var filled = 0
+  while filled < count {
+    let read = try attempt("read", path) {
+      try bytes.withUnsafeMutableBytes {
+        try file.read(
+          fromAbsoluteOffset: Int64(offset + filled),
+          into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+      }
+    }
+    if read == 0 { break }
+    filled += read
+  }
+  bytes.removeLast(count - filled)
+  return bytes
+}
+
+/// The size of the file at `path` in bytes, nil if it is no file with a size (a pipe, say).
+///
+/// - Throws: ``StorageError``.
+public func fileSize(of path: String) throws -> Int? {
+  let file = try attempt("open", path) { try FileDescriptor.open(path, .readOnly) }
+  defer { try? file.close() }
+  return (try? file.seek(offset: 0, from: .end)).map { Int($0) }
+}

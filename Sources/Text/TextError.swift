@@ -1,0 +1,31 @@
+/// A text that cannot be trained on or evaluated. Each says what was expected and what was found.
+public enum TextError: Error, CustomStringConvertible {
+  /// `offset` counts bytes from the start of the file.
+  case invalidUTF8(path: String, offset: Int)
+  case empty(path: String)
+  case directoryWithoutFiles(path: String)
+  case tooShort(name: String, units: Int, needed: Int, streams: Int)
+  case oneDistinctUnit(name: String)
+  case nothingFrequent(name: String, minimumFrequency: Int)
+  case tooManyDistinctUnits(path: String, limit: Int)
+
+  public var description: String {
+    switch self {
+    case .invalidUTF8(let path, let offset):
+      "'\(path)' is not UTF-8 text: invalid byte sequence at byte offset \(offset); --unit byte reads any file"
+    case .empty(let path):
+      "'\(path)' has no text: expected at least two characters, found none"
+    case .directoryWithoutFiles(let path):
+      "the directory '\(path)' has no files: expected at least one text file"
+    case .tooShort(let name, let units, let needed, let streams):
+      "\(name) is too short: \(streams) streams need at least \(needed) characters, found \(units); "
+        + "use a smaller --bs or more text"
+    case .oneDistinctUnit(let name):
+      "\(name) has only one distinct character: expected at least two, there is nothing to predict"
+    case .nothingFrequent(let name, let minimumFrequency):
+      "\(name) has no character that occurs \(minimumFrequency) times, as --min-freq expects"
+    case .tooManyDistinctUnits(let path, let limit):
+      "'\(path)' has too many distinct characters: expected at most \(limit); --unit byte reads any file"
+    }
+  }
+}

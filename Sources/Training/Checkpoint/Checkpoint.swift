@@ -1,0 +1,105 @@
+import CharModel
+import SafeTensors
+import Text
+
+/// A checkpoint file whose header, config, vocabulary and tensor shapes have been read and checked. The file may
+/// come from another program: only the model's tensors, the version, the config and the vocabulary must be there.
+public struct Checkpoint: Sendable {
+  public let file: SafeTensorsFile
+  public let card: ModelCard
+  public let vocabulary: Vocabulary
+  public let model: ModelConfig
+  /// How far the run had come, if it is a training checkpoint.
+  public let progress: Progress?
+
+  /// - Throws: ``CheckpointError``, `SafeTensorsError`, or `StorageError`.
+  public init(path: String) throws {
+    func refuse(_ expected: String, _ found: String) -> CheckpointError {
+      CheckpointError(path: path, expected: expected, found: found)
+    }
+    let file = try SafeTensorsFile(path: path)
+    func metadata(_ key: String) throws -> String {
+      guard let value = file.header.metadata[key] else { throw refuse("'\(key)' in its metadata", "none") }
+      return value
+    }
+    func decode<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value {
+      do { return try JSON.decode(type, from: try metadata(key)) } catch let error as DecodingError {
+        throw refuse("'\(key)' to be complete", error.summary)
+      }
+    }
+    let version = try metadata(CheckpointFormat.versionKey)
+    guard version == CheckpointFormat.version else {
+      throw refuse("version \(CheckpointFormat.version)", "version \(version)")
+    }
+    card = try decode(ModelCard.self, CheckpointFormat.configKey)
+    do {
+      vocabulary = try Vocabulary(
+        strings: try decode([String].self, CheckpointFormat.vocabularyKey), unit: card.format.unit)
+      model = try ModelConfig(
+        cell: card.cell, vocabulary: vocabulary.count, embedding: card.embedding, hidden: card.hidden,
+        layers: card.layers, dropout: card.dropout)
+    } catch let error as VocabularyError {
+      throw refuse(error.expected, "\(error.found) in vocabulary entry \(error.entry)")
+    } catch let error as ModelConfigError {
+      throw refuse("\(error.name) \(error.expected)", error.found)
+    }
+    progress =
+      file.header.metadata[CheckpointFormat.progressKey] == nil
+      ? nil : try decode(Progress.self, CheckpointFormat.progressKey)
+    self.file = file
+    for tensor in ParameterLayout(model).tensors { _ = try find(tensor) }
+    if let expected = file.header.metadata[CheckpointFormat.checksumKey] {
+      let found = try file.dataChecksum().text
+      guard found == expected else { throw refuse("tensor data with checksum \(expected)", found) }
+    }
+  }
+
+  /// Reads the model's parameters.
+  ///
+  /// - Throws: `SafeTensorsError`, or `StorageError`.
+  public func loadParameters() throws -> ParameterSet {
+    let parameters = ParameterSet(model)
+    for tensor in parameters.layout.tensors {
+      try file.read(try find(tensor), into: parameters.elements(of: tensor))
+    }
+    return parameters
+  }
+
+  /// Parameters of the model.
+  public var parameterCount: Int { ParameterLayout(model).parameterCount }
+
+  /// The checksum that the file says its data have, if it says one.
+  public var checksum: String? { file.header.metadata[CheckpointFormat.checksumKey] }
+
+  /// The config as JSON.
+  public var configText: String? { file.header.metadata[CheckpointFormat.configKey] }
+
+  private func find(_ tensor: ParameterLayout.Tensor) throws -> SafeTensorsHeader.Tensor {
+    let expected = "tensor '\(tensor.name)' as F32 of shape \(tensor.shape)"
+    guard let stored = file.header.tensor(named: tensor.name) else {
+      throw CheckpointError(path: file.path, expected: expected, found: "no such tensor")
+    }
+    guard stored.type == "F32", stored.shape == tensor.shape else {
+      throw CheckpointError(
+        path: file.path, expected: expected, found: "\(stored.type) of shape \(stored.shape)")
+    }
+    return stored
+  }
+}
+
+extension DecodingError {
+  /// What is wrong, and where, in a few words.
+  var summary: String {
+    func place(_ context: Context) -> String {
+      let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+      return path.isEmpty ? "" : " at '\(path)'"
+    }
+    return switch self {
+    case .keyNotFound(let key, _): "no '\(key.stringValue)'"
+    case .typeMismatch(let type, let context): "something other than \(type)\(place(context))"
+    case .valueNotFound(_, let context): "null\(place(context))"
+    case .dataCorrupted(let context): context.debugDescription + place(context)
+    @unknown default: "something else"
+    }
+  }
+}

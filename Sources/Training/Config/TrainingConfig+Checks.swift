@@ -1,0 +1,76 @@
+import CharModel
+
+/// An option whose value cannot be.
+public struct OptionError: Error, CustomStringConvertible {
+  /// As on the command line, without dashes.
+  public let option: String
+  public let expected: String
+  public let found: String
+
+  public init(option: String, expected: String, found: String) {
+    self.option = option
+    self.expected = expected
+    self.found = found
+  }
+
+  public var description: String { "--\(option): expected \(expected), found \(found)" }
+}
+
+extension TrainingConfig {
+  /// Checks that each rank gets a stream.
+  ///
+  /// - Throws: ``OptionError``.
+  func check(ranks: Int) throws {
+    guard ranks <= bs else {
+      throw OptionError(
+        option: "bs", expected: "at least one stream for each of the \(ranks) ranks", found: "\(bs)")
+    }
+  }
+
+  /// Checks every value that can be checked without the text and the ranks.
+  ///
+  /// - Throws: ``OptionError`` that names the first value out of range.
+  public func checkValues() throws {
+    try require("bs", bs, in: 1...1_000_000)
+    try require("bptt", bptt, in: 1...WindowLengths.maximumNominal)
+    try require("min-freq", minFreq, in: 1...Int.max)
+    try require("layers", layers, in: 1...ModelConfig.maximumLayers)
+    try require("hidden", hidden, in: 1...ModelConfig.maximumWidth)
+    try require("embedding", embedding, in: 1...ModelConfig.maximumWidth)
+    try require("dropout", "at least 0 and below 1", Double(dropout), dropout >= 0 && dropout < 1)
+    try require(
+      "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
+    for phase in phases {
+      try require("epochs", phase.epochs, in: 1...Int.max)
+      try require("lr", "a finite number above 0", phase.lr, phase.lr > 0 && phase.lr.isFinite)
+    }
+    guard !phases.isEmpty else {
+      throw OptionError(option: "phase", expected: "at least one phase", found: "none")
+    }
+    try require(
+      "weight-decay", "a finite number, at least 0", weightDecay, weightDecay >= 0 && weightDecay.isFinite)
+    if let clipNorm {
+      try require("clip-norm", "a finite number above 0", clipNorm, clipNorm > 0 && clipNorm.isFinite)
+    }
+    try require("max-skipped-steps", maxSkippedSteps, in: 1...Int.max)
+    try require("max-steps", maxSteps ?? 1, in: 1...Int.max)
+    try require("checkpoint-every", checkpointEvery ?? 1, in: 1...Int.max)
+    try require("check-every", checkEvery ?? 1, in: 1...Int.max)
+    try require("keep", keep, in: 1...Int.max)
+    try require("sample-length", sampleLength, in: 0...1_000_000)
+    try require("threads", threads, in: 1...1024)
+  }
+
+  private func require(_ option: String, _ value: Int, in range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+      let expected =
+        range.upperBound == .max
+        ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+      throw OptionError(option: option, expected: expected, found: "\(value)")
+    }
+  }
+
+  private func require(_ option: String, _ expected: String, _ value: Double, _ holds: Bool) throws {
+    guard holds else { throw OptionError(option: option, expected: expected, found: "\(value)") }
+  }
+}

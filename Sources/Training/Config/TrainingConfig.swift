@@ -1,0 +1,110 @@
+import CharModel
+import Text
+
+/// Every option of a training run, as resolved. Written to `config.json` and into each checkpoint; the keys
+/// are the command line's option names in camel case.
+public struct TrainingConfig: Codable, Equatable, Sendable {
+  // MARK: Text
+
+  /// A file or directory; nil for the built-in corpus.
+  public var train: String?
+  /// A file or directory; nil to take the last `validFraction` of the training text instead.
+  public var valid: String?
+  public var validFraction = 0.1
+  public var unit = TextFormat.Unit.scalar
+  public var lowercase = false
+  public var newlines = TextFormat.Newlines.keep
+  public var endToken = false
+  /// A unit seen less often in the training text becomes `<unk>`.
+  public var minFreq = 1
+
+  // MARK: Model
+
+  public var cell = CellKind.standard
+  public var layers = 1
+  /// H.
+  public var hidden = 256
+  /// E.
+  public var embedding = 42
+  public var dropout: Float = 0
+
+  // MARK: Training
+
+  /// Streams, over all ranks.
+  public var bs = 64
+  /// Nominal window length, in characters.
+  public var bptt = 32
+  /// Random window lengths: see ``WindowLengths``.
+  public var bpttJitter = false
+  public var phases = [Phase(epochs: 8, lr: 3e-3)]
+  public var weightDecay = 0.0
+  /// AdamW's weight decay instead of coupled L2.
+  public var decoupledWeightDecay = false
+  /// The largest gradient norm, or nil for no clipping.
+  public var clipNorm: Double?
+  public var carryStateAcrossEpochs = false
+  public var seed: UInt64 = 0
+  /// Stop after this many steps in all, or nil.
+  public var maxSteps: Int?
+  /// Stop after this many skipped steps in a row (loss or gradient not finite).
+  public var maxSkippedSteps = 10
+
+  // MARK: Run
+
+  /// Whether rank 0 validates after each epoch.
+  public var validate = true
+  /// Characters of the sample shown after each epoch; 0 for none.
+  public var sampleLength = 300
+  /// Write a `step-K` checkpoint every so many steps, or nil.
+  public var checkpointEvery: Int?
+  /// How many `step-K` checkpoints to keep.
+  public var keep = 3
+  /// Compare the parameters of all ranks every so many steps, or nil.
+  public var checkEvery: Int?
+  /// Threads that matrix products may use on each rank.
+  public var threads = 1
+
+  public init() {}
+
+  public var textFormat: TextFormat {
+    TextFormat(unit: unit, lowercase: lowercase, newlines: newlines, endToken: endToken)
+  }
+
+  public var trainSource: TextSource { train.map { .path($0) } ?? .builtInCorpus }
+  public var validSource: TextSource? { valid.map { .path($0) } }
+  public var isOnBuiltInCorpus: Bool { train == nil }
+
+  /// - Parameter vocabulary: V.
+  /// - Throws: `ModelConfigError`.
+  public func modelConfig(vocabulary: Int) throws -> ModelConfig {
+    try ModelConfig(
+      cell: cell, vocabulary: vocabulary, embedding: embedding, hidden: hidden, layers: layers,
+      dropout: dropout)
+  }
+}
+
+/// A stretch of training with settings of its own.
+public struct Phase: Codable, Equatable, Sendable {
+  public enum Moments: String, CaseIterable, Codable, Sendable {
+    /// Go on with Adam's moments as the phase before left them.
+    case keep
+    /// Start with moments of zero, as a new optimizer does.
+    case fresh
+  }
+
+  public var epochs: Int
+  /// The learning rate.
+  public var lr: Double
+  public var adam: Moments
+
+  public init(epochs: Int, lr: Double, adam: Moments = .keep) {
+    self.epochs = epochs
+    self.lr = lr
+    self.adam = adam
+  }
+}
+
+extension CellKind {
+  /// What a run uses unless told otherwise.
+  public static let standard = CellKind(named: "gru")!
+}

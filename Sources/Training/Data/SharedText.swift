@@ -1,0 +1,73 @@
+import Ranks
+import Text
+
+/// What every rank knows of the run's text after rank 0 has read it and sent each rank its streams.
+public struct SharedText {
+  /// V.
+  public let vocabularyCount: Int
+  /// All streams of all ranks.
+  public let split: StreamSplit
+  /// This rank's streams.
+  public let streams: TextStreams
+  /// On rank 0 only.
+  public let root: RootText?
+
+  /// What rank 0 keeps for itself.
+  public struct RootText {
+    public let vocabulary: Vocabulary
+    public let trainCount: Int
+    public let valid: Tokens
+  }
+
+  /// Reads the text on rank 0 and distributes it; the other ranks never hold more than their streams.
+  ///
+  /// - Throws: on all ranks ``Ranks/AgreedFailure`` if rank 0 could not read or use the text.
+  public init(_ config: TrainingConfig, _ world: any World) throws {
+    let prepared = try world.onRoot {
+      let text = try PreparedText(
+        train: config.trainSource, valid: config.validSource, validFraction: config.validFraction,
+        format: config.textFormat, minimumFrequency: config.minFreq)
+      let split = try StreamSplit(
+        count: text.trainCount, streams: config.bs, name: "the training text \(config.trainSource.name)")
+      if config.validate {
+        _ = try StreamSplit(count: text.valid.count, streams: 1, name: config.validName)
+      }
+      return (text: text, split: split)
+    }
+    vocabularyCount = try world.broadcast(prepared?.text.vocabulary.count ?? 0)
+    split = StreamSplit(
+      streams: config.bs, columns: try world.broadcast(prepared?.split.columns ?? 0))
+    streams = try Self.distribute(prepared?.text.tokens, split, vocabularyCount, world)
+    root = prepared.map {
+      RootText(vocabulary: $0.text.vocabulary, trainCount: $0.text.trainCount, valid: $0.text.valid)
+    }
+  }
+
+  private static func distribute(
+    _ tokens: Tokens?, _ split: StreamSplit, _ vocabularyCount: Int, _ world: any World
+  ) throws -> TextStreams {
+    let shards = (0..<world.size).map {
+      StreamSplit.shard(streams: split.streams, rank: $0, ranks: world.size)
+    }
+    let parts = shards.map(split.units)
+    let received: Tokens
+    switch (tokens, Tokens.fitInBytes(vocabulary: vocabularyCount)) {
+    case (.bytes(let ids), _): received = .bytes(try world.scatter(ids, parts: parts))
+    case (.words(let ids), _): received = .words(try world.scatter(ids, parts: parts))
+    case (nil, true): received = .bytes(try world.scatter([], parts: parts))
+    case (nil, false): received = .words(try world.scatter([], parts: parts))
+    }
+    // Rank 0's streams come first in the text. It copies them out, and so frees the rest, only where that
+    // is most of it: a copy beside the whole would be the peak of its memory.
+    let local = tokens.map { world.size > 2 ? $0.copy(of: parts[0]) : $0 } ?? received
+    return TextStreams(local, streams: shards[world.rank], columns: split.columns)
+  }
+}
+
+extension TrainingConfig {
+  /// What messages call the validation text.
+  var validName: String {
+    validSource.map { "the validation text \($0.name)" }
+      ?? "the validation text (\(validFraction) of \(trainSource.name))"
+  }
+}

@@ -1,0 +1,120 @@
+import Logging
+import Ranks
+
+/// A whole training run: phases of epochs of steps, a validation and a checkpoint after each epoch.
+///
+/// Every rank runs it; what only rank 0 does goes through ``RunRecorder``, which the others lack.
+public final class TrainingRun {
+  private let config: TrainingConfig
+  private let world: any World
+  private let logger: Logger
+  private let trainer: Trainer
+  private let recorder: RunRecorder?
+
+  /// A run whose loss could not be kept finite.
+  public struct Diverged: Error, CustomStringConvertible {
+    public let steps: Int
+    public let step: Int
+    public let checkpoint: String
+
+    public var description: String {
+      "training diverged: expected a finite loss and gradient, found none in \(steps) steps in a row up to "
+        + "step \(step); try a lower --lr or --clip-norm 1; the last good state is in '\(checkpoint)'"
+    }
+  }
+
+  /// Reads and distributes the text and sets everything up.
+  ///
+  /// - Parameters:
+  ///   - runDirectory: nil for `runs/<date-time>`.
+  ///   - observer: used on rank 0 only.
+  /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
+  public init(
+    _ config: TrainingConfig, runDirectory: String?, _ world: any World, _ observer: any RunObserver,
+    _ logger: Logger
+  ) throws {
+    self.config = config
+    self.world = world
+    self.logger = logger
+    try Self.agreed { try config.check(ranks: world.size) }
+    let text = try SharedText(config, world)
+    let trainer = try Self.agreed { try Trainer(config, text, world) }
+    self.trainer = trainer
+    recorder = try world.onRoot {
+      try RunRecorder(
+        config, runDirectory: runDirectory, ranks: world.size, text.root!, trainer, observer)
+    }
+  }
+
+  /// Runs what does the same, and fails alike, on every rank.
+  private static func agreed<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch { throw AgreedFailure(cause: error) }
+  }
+
+  /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
+  public func run() throws {
+    while trainer.progress.phase < config.phases.count, !isAtMaximumSteps {
+      if trainer.progress.epochInPhase == 0 { trainer.beginPhase() }
+      try runEpoch(learningRate: config.phases[trainer.progress.phase].lr)
+    }
+    try world.onRoot { recorder?.runEnded() }
+  }
+
+  private func runEpoch(learningRate: Double) throws {
+    trainer.beginEpoch()
+    var seconds = 0.0
+    var characters = 0
+    while !trainer.isAtEndOfEpoch, !isAtMaximumSteps {
+      let clock = ContinuousClock()
+      let start = clock.now
+      let record = try trainer.step(learningRate: learningRate)
+      let stepSeconds = start.duration(to: clock.now) / .seconds(1)
+      seconds += stepSeconds
+      characters += record.windowLength * config.bs
+      try stepEnded(record, seconds: stepSeconds)
+    }
+    let epoch = trainer.progress.epoch + 1
+    if trainer.isAtEndOfEpoch { trainer.endEpoch() }
+    try epochEnded(epoch, seconds: seconds, characters: characters)
+  }
+
+  private func stepEnded(_ record: Trainer.StepRecord, seconds: Double) throws {
+    try recorder?.stepEnded(record, seconds: seconds)
+    if !record.isFinite {
+      logger.warning("step \(record.step + 1): loss or gradient is not finite, step skipped on all ranks")
+      if trainer.progress.skippedInARow == config.maxSkippedSteps { try stopDiverged() }
+    }
+    if let every = config.checkEvery, trainer.progress.step % every == 0 { try trainer.checkRanksAgree() }
+    if let every = config.checkpointEvery, trainer.progress.step % every == 0 {
+      let states = try trainer.collectStates()
+      try world.onRoot { try recorder!.saveStep(states!) }
+    }
+  }
+
+  private func epochEnded(_ epoch: Int, seconds: Double, characters: Int) throws {
+    let states = try trainer.collectStates()
+    try world.onRoot {
+      let recorder = recorder!
+      let validLoss = try recorder.validate()
+      let isBest = validLoss.map { trainer.noteValidLoss($0) } ?? false
+      try recorder.epochEnded(
+        epoch, seconds: seconds, characters: characters, validLoss: validLoss, isBest: isBest)
+      try recorder.save(states!, isBest: isBest)
+      try recorder.sample(epoch: epoch)
+    }
+  }
+
+  /// Skipped steps changed nothing, so that the parameters are still those of the last good one.
+  private func stopDiverged() throws {
+    let states = try trainer.collectStates()
+    _ = try world.onRoot { () -> Never in
+      try recorder!.save(states!, isBest: false)
+      throw Diverged(
+        steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder!.lastCheckpoint)
+    }
+  }
+
+  private var isAtMaximumSteps: Bool {
+    config.maxSteps.map { trainer.progress.step >= $0 } ?? false
+  }
+}

@@ -1,0 +1,48 @@
+import CharModel
+import Kernels
+
+/// Adam's state over all parameters, and its step. Every rank holds and steps its own copy: equal
+/// gradients keep the copies equal.
+public final class Adam {
+  public static let beta1 = 0.9
+  public static let beta2 = 0.999
+  public static let epsilon = 1e-8
+
+  public let firstMoment: ParameterSet
+  public let secondMoment: ParameterSet
+  /// The updates since the moments were zero.
+  public internal(set) var stepCount = 0
+
+  private let weightDecay: Double
+  private let isDecoupled: Bool
+
+  public init(_ model: ModelConfig, weightDecay: Double, decoupled: Bool) {
+    firstMoment = ParameterSet(model)
+    secondMoment = ParameterSet(model)
+    self.weightDecay = weightDecay
+    isDecoupled = decoupled
+  }
+
+  /// Sets the moments to zero.
+  public func reset() {
+    firstMoment.flat.fill(0)
+    secondMoment.flat.fill(0)
+    stepCount = 0
+  }
+
+  /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
+  public func step(
+    _ parameters: ParameterSet, _ gradient: ParameterSet, learningRate: Double, gradientScale: Double
+  ) {
+    stepCount += 1
+    adamUpdate(
+      parameters: parameters.flat, gradient: gradient.flat,
+      firstMoment: firstMoment.flat, secondMoment: secondMoment.flat,
+      AdamCoefficients(
+        learningRate: learningRate, beta1: Self.beta1, beta2: Self.beta2, epsilon: Self.epsilon,
+        stepCount: stepCount,
+        coupledWeightDecay: isDecoupled ? 0 : weightDecay,
+        decoupledWeightDecay: isDecoupled ? weightDecay : 0,
+        gradientScale: gradientScale))
+  }
+}

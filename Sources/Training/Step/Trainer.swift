@@ -1,0 +1,172 @@
+import CharModel
+import Kernels
+import Ranks
+import Text
+
+/// One rank's part of the training: its streams, their hidden state, and its copy of the parameters.
+///
+/// Everything that a step needs is made once, here. All ranks make the same calls in the same order.
+public final class Trainer {
+  public let config: TrainingConfig
+  public let model: ModelConfig
+  public let parameters: ParameterSet
+  public let adam: Adam
+  /// `[L, B, H]` of this rank's streams.
+  public let state: HiddenState
+  public private(set) var progress = Progress()
+
+  let world: any World
+  private let streams: TextStreams
+  private let lengths: WindowLengths
+  private let random: RandomSource
+  private let gradient: ParameterSet
+  private let pass: WindowPass
+  private var window: TextWindow
+  /// The global loss sum; an array because that is what the ranks add up.
+  private var lossSum = [0.0]
+
+  /// What one step did. Losses are means over all characters of the global batch.
+  public struct StepRecord: Equatable, Sendable {
+    /// From 0.
+    public let step: Int
+    /// T.
+    public let windowLength: Int
+    /// In nats per character.
+    public let loss: Double
+    /// Before clipping.
+    public let gradientNorm: Double
+    public let learningRate: Double
+    /// Whether loss and gradient were finite, so that the parameters moved.
+    public let isFinite: Bool
+  }
+
+  /// - Throws: `ModelConfigError`.
+  public init(_ config: TrainingConfig, _ text: SharedText, _ world: any World) throws {
+    self.config = config
+    self.world = world
+    streams = text.streams
+    model = try config.modelConfig(vocabulary: text.vocabularyCount)
+    random = RandomSource(seed: config.seed)
+    lengths = WindowLengths(nominal: config.bptt, jitter: config.bpttJitter, random: random)
+    parameters = ParameterSet(model)
+    parameters.initialise(random)
+    gradient = ParameterSet(model)
+    adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
+    state = HiddenState(model, streams: streams.count)
+    let longest = min(lengths.longest, streams.columns - 1)
+    pass = WindowPass(parameters, streams: streams.count, capacity: longest)
+    window = TextWindow(capacity: longest * streams.count)
+  }
+
+  /// One window of every stream: forward, backward, combined over all ranks, and Adam's step.
+  ///
+  /// - Throws: `RankError`.
+  public func step(learningRate: Double) throws -> StepRecord {
+    let length = readNextWindow()
+    let dropout = dropoutSite
+    _ = pass.forward(window.inputs, state: state, dropout: dropout)
+    lossSum[0] = pass.backward(
+      window.inputs, window.targets, dropped: dropout != nil,
+      scale: 1 / Float(config.bs * length), into: gradient)
+    try combine()
+    let record = judge(length, learningRate)
+    if record.isFinite { adam.step(parameters, gradient, learningRate: learningRate, gradientScale: clip(record)) }
+    advance(past: record)
+    return record
+  }
+
+  /// How much of this epoch's text is used up.
+  public var epochFraction: Double { Double(progress.cursor) / Double(streams.columns - 1) }
+
+  /// Whether the text is used up.
+  public var isAtEndOfEpoch: Bool {
+    if let limit = lengths.maximumStepsPerEpoch(columns: streams.columns), progress.stepInEpoch >= limit {
+      return true
+    }
+    return progress.cursor >= streams.columns - 1
+  }
+
+  /// Goes back to the start of the text.
+  public func beginEpoch() {
+    progress.cursor = 0
+    progress.stepInEpoch = 0
+    if !config.carryStateAcrossEpochs { state.reset() }
+  }
+
+  /// Notes the end of an epoch, and of its phase where that was its last.
+  public func endEpoch() {
+    progress.epoch += 1
+    progress.epochInPhase += 1
+    if progress.epochInPhase == config.phases[progress.phase].epochs {
+      progress.phase += 1
+      progress.epochInPhase = 0
+    }
+  }
+
+  /// - Returns: whether it is the lowest so far.
+  public func noteValidLoss(_ loss: Double) -> Bool {
+    guard loss < progress.bestValidLoss ?? .infinity else { return false }
+    progress.bestValidLoss = loss
+    return true
+  }
+
+  /// Starts the phase at hand.
+  public func beginPhase() {
+    if config.phases[progress.phase].adam == .fresh { adam.reset() }
+  }
+}
+
+// MARK: - The parts of a step
+
+extension Trainer {
+  /// Reads the next window and returns its length, T.
+  private func readNextWindow() -> Int {
+    let left = streams.columns - 1 - progress.cursor
+    let length = lengths.length(step: progress.step, left: left)
+    streams.read(&window, column: progress.cursor, length: length)
+    return length
+  }
+
+  private var dropoutSite: WindowPass.DropoutSite? {
+    guard config.dropout > 0 else { return nil }
+    return WindowPass.DropoutSite(
+      random: random, step: progress.step, firstStream: streams.streams.lowerBound)
+  }
+
+  /// Adds up gradient and loss over all ranks. Each rank's gradient is scaled by the global batch already, so
+  /// that the sum is the mean over all its characters however unequal the shards.
+  private func combine() throws {
+    try world.sum(gradient.flat)
+    try world.sum(&lossSum)
+  }
+
+  private func judge(_ length: Int, _ learningRate: Double) -> StepRecord {
+    let loss = lossSum[0] / Double(config.bs * length)
+    let gradientNorm = norm(gradient.flat)
+    return StepRecord(
+      step: progress.step, windowLength: length, loss: loss, gradientNorm: gradientNorm,
+      learningRate: learningRate, isFinite: loss.isFinite && gradientNorm.isFinite)
+  }
+
+  /// What to multiply the gradient by so that its norm is at most `clipNorm`; as PyTorch's `clip_grad_norm_`.
+  private func clip(_ record: StepRecord) -> Double {
+    guard let limit = config.clipNorm else { return 1 }
+    return min(1, limit / (record.gradientNorm + 1e-6))
+  }
+
+  private func advance(past record: StepRecord) {
+    progress.step += 1
+    progress.stepInEpoch += 1
+    progress.cursor += record.windowLength
+    progress.adamStep = adam.stepCount
+    if record.isFinite {
+      progress.smoothedLoss.add(record.loss)
+      progress.skippedInARow = 0
+    } else {
+      progress.skippedSteps += 1
+      progress.skippedInARow += 1
+      // What made the loss infinite may be in the state, and would come back with it.
+      state.reset()
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Text
+import Training
+
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Measure how well a trained model predicts a text.")
+
+  @Option(help: ArgumentHelp("The model.", valueName: "file"))
+  var checkpoint: String
+
+  @Option(help: ArgumentHelp("The text: a file or a directory.", valueName: "path"))
+  var data: String
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Streams to split the text into, each from a zero state. Default: as in training, at most what the text allows.",
+      valueName: "n"))
+  var bs: Int?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if let bs, bs < 1 { throw OptionError(option: "bs", expected: "at least 1", found: "\(bs)") }
+  }
+
+  func run() throws {
+    let checkpoint = try Checkpoint(path: checkpoint)
+    let source = TextSource.path(data)
+    let tokens = try Tokens(
+      source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
+    let streams =
+      bs ?? Evaluator.streams(wanted: checkpoint.card.streams ?? TrainingConfig().bs, count: tokens.count)
+    let evaluation = try Evaluator(try checkpoint.loadParameters(), streams: streams)
+      .evaluate(tokens, name: source.name)
+    if json { return print(try evaluation.jsonLine) }
+    print(
+      """
+      nats per character   \(fixed(evaluation.natsPerCharacter, 6))
+      bits per character   \(fixed(evaluation.bitsPerCharacter, 6))
+      perplexity           \(fixed(evaluation.perplexity, 6))
+      characters           \(grouped(evaluation.characters)) in \(streams) streams
+      """)
+  }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Glibc
+import Text
+import Training
+
+struct SampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Write text with a trained model.")
+
+  @Option(help: ArgumentHelp("The model.", valueName: "file"))
+  var checkpoint: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Text to go on from; it is printed first. Default: a new line, not printed.", valueName: "text"))
+  var prime: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"))
+  var length = 1000
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Divides the logits; 0 always takes the likeliest character.", valueName: "t"))
+  var temperature = 1.0
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Choose among the K likeliest characters only.", valueName: "k"))
+  var topK: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Choose among the fewest characters that have this much of the probability.", valueName: "p"))
+  var topP: Double?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Of the random numbers.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Samples to write.", valueName: "n"))
+  var count = 1
+
+  @Flag(
+    help:
+      "Feed the last characters, as many as the prime has, again at each step on top of the carried state, as the notebook did."
+  )
+  var refeedWindow = false
+
+  @Flag(help: "Write control characters as they are; only where the output is no terminal.")
+  var raw = false
+
+  func validate() throws {
+    if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
+    if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
+    try options.validate()
+    if raw, isatty(STDOUT_FILENO) == 1 {
+      throw ValidationError("--raw: expected an output that is no terminal, such as a file")
+    }
+  }
+
+  func run() throws {
+    let checkpoint = try Checkpoint(path: checkpoint)
+    let parameters = try checkpoint.loadParameters()
+    let vocabulary = checkpoint.vocabulary
+    let primeTokens = try prime.map {
+      try Tokens(prime: $0, format: checkpoint.card.format, vocabulary: vocabulary)
+    }
+    let given = primeTokens.map { tokens in (0..<tokens.count).map { tokens[$0] } } ?? []
+    for number in 0..<count {
+      if count > 1 { Terminal.write("--- sample \(number + 1)\n") }
+      var writer = TokenWriter(vocabulary, unit: checkpoint.card.format.unit, raw: raw)
+      for token in given { Terminal.write(writer.write(token)) }
+      var sampler = Sampler(
+        parameters, prime: given.isEmpty ? [vocabulary.defaultPrime] : given, options: options,
+        seed: seed, number: number)
+      for _ in 0..<length { Terminal.write(writer.write(sampler.next())) }
+      Terminal.write(writer.flush() + Array("\n".utf8))
+    }
+  }
+
+  private var options: SamplingOptions {
+    var options = SamplingOptions()
+    options.temperature = temperature
+    options.topK = topK
+    options.topP = topP
+    options.refeedsWindow = refeedWindow
+    return options
+  }
+}

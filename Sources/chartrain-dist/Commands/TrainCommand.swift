@@ -1,0 +1,51 @@
+import ArgumentParser
+import FoundationEssentials
+import Kernels
+import Ranks
+import Training
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a model, on as many ranks as mpirun starts.")
+
+  @OptionGroup(title: "Text") var text: TextOptions
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Training") var optimization: OptimizationOptions
+  @OptionGroup(title: "Run") var output: RunOptions
+
+  @Argument(help: .hidden) var unexpected: [String] = []
+
+  func validate() throws {
+    if let word = unexpected.first {
+      let known = ChartrainDist.configuration.subcommands.compactMap { $0.configuration.commandName }
+      throw ValidationError("unknown command '\(word)': \(Choice.unknown(word, known))")
+    }
+    try config.checkValues()
+  }
+
+  func run() throws {
+    let config = config
+    setMatrixProductThreads(config.threads)
+    let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
+    try runOnRanks { world in
+      let observer: any RunObserver =
+        output.quiet
+        ? QuietObserver()
+        : ConsoleObserver(
+          showsBar: world.isRoot && Terminal.outputIsTerminal(underMPI: underMPI), underMPI: underMPI)
+      let logger = ConsoleLogHandler.logger(
+        quiet: output.quiet, verbose: output.verbose, speaks: world.isRoot)
+      try TrainingRun(config, runDirectory: output.runDir, world, observer, logger).run()
+    }
+  }
+
+  private var config: TrainingConfig {
+    var config = TrainingConfig()
+    text.apply(to: &config)
+    model.apply(to: &config)
+    optimization.apply(to: &config)
+    output.apply(to: &config)
+    return config
+  }
+}

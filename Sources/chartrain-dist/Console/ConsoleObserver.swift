@@ -1,0 +1,108 @@
+import CharModel
+import Training
+
+/// Shows a run on the terminal: what it is, a table with a row per epoch, a progress bar, samples.
+final class ConsoleObserver: RunObserver {
+  private var bar: ProgressBar?
+  private var entropyRate: Double?
+  private var best: EpochMetrics?
+  private var inValidation = false
+
+  /// - Parameter showsBar: whether there is a terminal to draw on.
+  init(showsBar: Bool, underMPI: Bool) {
+    bar = showsBar ? ProgressBar(underMPI: underMPI) : nil
+  }
+
+  func runBegan(_ summary: RunSummary) {
+    let config = summary.config
+    entropyRate = summary.entropyRate
+    let ranks = summary.ranks == 1 ? "1 rank" : "\(summary.ranks) ranks"
+    let valid = config.validate ? ", \(grouped(summary.validCharacters)) to validate on" : ""
+    Terminal.write(
+      """
+      model   \(config.cell.name) \(config.layers)x\(config.hidden), \(grouped(summary.parameterCount)) parameters
+      text    \(config.trainSource.name): \(grouped(summary.trainCharacters)) characters\(valid), vocabulary \(summary.vocabularyCount)
+      ranks   \(ranks), \(config.bs) streams in all, windows of \(config.bptt)
+      files   \(summary.directory.path)
+
+      \(header)
+
+      """)
+    bar?.restart()
+  }
+
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
+    inValidation = false
+    let loss = smoothedLoss.map { "loss " + fixed($0, 4) } ?? "loss -"
+    bar?.show(
+      "epoch \(metrics.epoch)", fraction: fraction,
+      detail: "\(loss)  \(grouped(Int(metrics.charactersPerSecond))) chars/s")
+  }
+
+  func validationAdvanced(fraction: Double) {
+    if !inValidation { bar?.restart() }
+    inValidation = true
+    bar?.show("validation", fraction: fraction, detail: "")
+  }
+
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
+    bar?.clear()
+    if isBest { best = metrics }
+    Terminal.write(row(metrics) + (isBest ? "  best" : "") + "\n")
+    bar?.restart()
+  }
+
+  func sampled(_ text: String) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    Terminal.write("\n" + lines.map { "    \($0)\n" }.joined() + "\n")
+  }
+
+  func runEnded(_ directory: RunDirectory) {
+    bar?.clear()
+    guard let best, let loss = best.validLoss else {
+      return Terminal.write("saved \(directory.checkpoint("last"))\n")
+    }
+    Terminal.write("best validation loss \(fixed(loss, 4)) nats per character, at epoch \(best.epoch)\n")
+    if let entropyRate {
+      Terminal.write(
+        "the corpus's true entropy is \(fixed(entropyRate, 4)): \(excess(loss, over: entropyRate)) above the limit\n")
+    }
+    Terminal.write(
+      "sample from it: chartrain-dist sample --checkpoint \(directory.checkpoint("best"))\n")
+  }
+
+  // MARK: The table
+
+  private var header: String {
+    "epoch   trn_loss   val_loss  bits/char"
+      + (entropyRate == nil ? "" : "  over entropy")
+      + "     chars/s     time"
+  }
+
+  private func row(_ metrics: EpochMetrics) -> String {
+    func cell(_ value: Double?, _ width: Int) -> String {
+      (value.map { fixed($0, 4) } ?? "-").leftPadded(width)
+    }
+    var row = "\(metrics.epoch)".leftPadded(5)
+    row += cell(metrics.trainLoss, 11) + cell(metrics.validLoss, 11) + cell(metrics.bitsPerCharacter, 11)
+    if let entropyRate {
+      row += (metrics.validLoss.map { excess($0, over: entropyRate) } ?? "-").leftPadded(14)
+    }
+    row += grouped(Int(metrics.charactersPerSecond)).leftPadded(12)
+    return row + duration(seconds: metrics.seconds).leftPadded(9)
+  }
+
+  private func excess(_ loss: Double, over entropyRate: Double) -> String {
+    fixed((loss / entropyRate - 1) * 100, 1) + "%"
+  }
+}
+
+/// Shows nothing.
+final class QuietObserver: RunObserver {
+  func runBegan(_ summary: RunSummary) {}
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+  func validationAdvanced(fraction: Double) {}
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
+  func sampled(_ text: String) {}
+  func runEnded(_ directory: RunDirectory) {}
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import CharModel
+import Glibc
+import Ranks
+import SafeTensors
+import Storage
+import Text
+import Training
+
+/// From an error to the one line about it and the exit status.
+enum Failure {
+  /// The exit status for `error`.
+  static func status(_ error: any Error) -> Int32 {
+    switch error {
+    case is OptionError, is ModelConfigError: EX_USAGE
+    case is TextError, is CheckpointError, is SafeTensorsError, is VocabularyError: EX_DATAERR
+    case is StorageError: EX_IOERR
+    case is TrainingRun.Diverged, is RanksDiffer, is RankError: EXIT_FAILURE
+    default: ChartrainDist.exitCode(for: error).rawValue
+    }
+  }
+
+  /// The line for `error`, control characters made visible.
+  static func line(_ error: any Error) -> String {
+    let message = ChartrainDist.message(for: error)
+    let oneLine = TokenWriter.visible(message).split(separator: "\n").joined(separator: " ")
+    return "chartrain-dist: error: \(oneLine)"
+  }
+
+  /// Ends this process because of `error`, found before MPI started and so by every rank at once: rank 0
+  /// reports it. Also where `error` is a request for help.
+  static func end(_ error: any Error, _ launch: Launch?) -> Never {
+    let status = status(error)
+    guard launch?.isRoot ?? true else {
+      // mpirun kills the others as soon as one rank ends with a failure: leave rank 0 the time to speak.
+      if status != 0 { sleep(1) }
+      exit(status)
+    }
+    if status == 0 {
+      print(ChartrainDist.fullMessage(for: error))
+    } else {
+      Terminal.writeError(line(error))
+    }
+    exit(status)
+  }
+}

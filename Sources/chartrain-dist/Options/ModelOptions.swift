@@ -1,0 +1,43 @@
+import ArgumentParser
+import CharModel
+import Training
+
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The recurrent cell: \(CellKind.all.map(\.name).joined(separator: ", ")). Default: \(CellKind.standard.name).",
+      valueName: "cell"),
+    transform: Choice.cell)
+  var cell: CellKind?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Recurrent layers. Default: \(standard.layers).", valueName: "n"))
+  var layers: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Width of each layer. Default: \(standard.hidden).", valueName: "n"))
+  var hidden: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Width of the embedding. Default: \(standard.embedding).", valueName: "n"))
+  var embedding: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Probability that an element is dropped between layers. Default: 0.", valueName: "p"))
+  var dropout: Float?
+
+  private static let standard = TrainingConfig()
+
+  func apply(to config: inout TrainingConfig) {
+    config.cell = cell ?? config.cell
+    config.layers = layers ?? config.layers
+    config.hidden = hidden ?? config.hidden
+    config.embedding = embedding ?? config.embedding
+    config.dropout = dropout ?? config.dropout
+  }
+}

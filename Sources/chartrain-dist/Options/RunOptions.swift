@@ -1,0 +1,67 @@
+import ArgumentParser
+import Training
+
+struct RunOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Directory for the run's files; must not hold a run already. Default: runs/<date-time>.",
+      valueName: "path"))
+  var runDir: String?
+
+  @Flag(name: .customLong("validate"), inversion: .prefixedNo, help: "Validate on rank 0 after each epoch.")
+  var validates = true
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Characters of the sample shown after each epoch; 0 for none. Default: \(standard.sampleLength).",
+      valueName: "n"))
+  var sampleLength: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Also write a checkpoint step-K every so many steps.", valueName: "steps"))
+  var checkpointEvery: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many step-K checkpoints to keep. Default: \(standard.keep).", valueName: "n"))
+  var keep: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Every so many steps, check that all ranks hold the same parameters, bit by bit.", valueName: "steps"))
+  var checkEvery: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Threads that each rank's matrix products may use. Default: \(standard.threads).", valueName: "n"))
+  var threads: Int?
+
+  @Flag(help: "Print nothing but errors.")
+  var quiet = false
+
+  @Flag(help: "Print more about what happens.")
+  var verbose = false
+
+  private static let standard = TrainingConfig()
+
+  func validate() throws {
+    if quiet, verbose {
+      throw ValidationError("--quiet cannot be used with --verbose: expected one of them")
+    }
+  }
+
+  func apply(to config: inout TrainingConfig) {
+    config.validate = validates
+    config.sampleLength = sampleLength ?? config.sampleLength
+    config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
+    config.keep = keep ?? config.keep
+    config.checkEvery = checkEvery ?? config.checkEvery
+    config.threads = threads ?? config.threads
+  }
+}

@@ -1,0 +1,29 @@
+import FoundationEssentials
+import Glibc
+import Ranks
+
+/// Runs `body` on every rank that the launcher started, and ends the process: MPI's ranks under mpirun, one rank
+/// without. The one place that turns an error into the end of all ranks.
+func runOnRanks(_ body: (any World) throws -> Void) throws -> Never {
+  guard try Launch(environment: ProcessInfo.processInfo.environment).isMPI else {
+    do { try body(ThreadWorld.single()) } catch {
+      let cause = (error as? AgreedFailure)?.cause ?? error
+      Terminal.writeError(Failure.line(cause))
+      exit(Failure.status(cause))
+    }
+    exit(EXIT_SUCCESS)
+  }
+  let world = try MPIWorld()
+  do {
+    var status = EXIT_SUCCESS
+    do { try body(world) } catch let failure as AgreedFailure {
+      if world.isRoot, let cause = failure.cause { Terminal.writeError(Failure.line(cause)) }
+      status = try world.broadcast(failure.cause.map(Failure.status) ?? EXIT_FAILURE)
+    }
+    try world.finish()
+    exit(status)
+  } catch {
+    Terminal.writeError("\(Failure.line(error)) (rank \(world.rank) on \(world.host))")
+    world.abort(status: Failure.status(error))
+  }
+}
