@@ -40,6 +40,21 @@ let package = Package(
         "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    // Tests, each beside what it tests by name, and what they share.
+    .target(name: "TestSupport", dependencies: ["Kernels"], path: "Tests/TestSupport"),
+    .target(name: "WorldContract", dependencies: ["Ranks", "Kernels"], path: "Tests/WorldContract"),
+    .executableTarget(
+      name: "world-contract-probe", dependencies: ["WorldContract"], path: "Tests/WorldContractProbe"),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
+    .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Storage", "TestSupport"]),
+    .testTarget(
+      name: "RanksTests", dependencies: ["Ranks", "WorldContract", "TestSupport", "world-contract-probe"]),
+    .testTarget(
+      name: "CharModelTests", dependencies: ["CharModel", "SafeTensors", "Training", "TestSupport"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(name: "ProgramTests", dependencies: ["TestSupport", "Training", "chartrain-dist"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -8,9 +8,10 @@ struct ChartrainDist: ParsableCommand {
     commandName: "chartrain-dist",
     abstract: "Trains character-level RNN, GRU and LSTM language models on many MPI ranks.",
     discussion: """
-      mpirun -n 4 chartrain-dist                      train on the built-in corpus on 4 ranks
-      mpirun -n 4 chartrain-dist --train text.txt     train on a text of your own
-      chartrain-dist sample --checkpoint runs/.../checkpoints/best.safetensors
+      On 4 ranks, on the built-in corpus, and on a text of your own:
+
+      mpirun -n 4 chartrain-dist
+      mpirun -n 4 chartrain-dist --train text.txt
 
       Without mpirun it trains as one rank. 'chartrain-dist help train' lists the options of training.
       """,
@@ -28,6 +29,7 @@ struct ChartrainDist: ParsableCommand {
     do {
       let launch = try Launch(environment: ProcessInfo.processInfo.environment)
       do {
+        try checkCommandName(CommandLine.arguments.dropFirst().first)
         var command = try parseAsRoot()
         try command.run()
       } catch {
@@ -36,5 +38,13 @@ struct ChartrainDist: ParsableCommand {
     } catch {
       Failure.end(error, nil)
     }
+  }
+
+  /// A first word that is no option must be a command; the parser alone would take it for a stray argument of `train`.
+  private static func checkCommandName(_ word: String?) throws {
+    guard let word, !word.hasPrefix("-") else { return }
+    let known = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard !known.contains(word) else { return }
+    throw ValidationError("unknown command '\(word)': \(Choice.unknown(word, known))")
   }
 }

@@ -36,7 +36,7 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
   public var bptt = 32
   /// Random window lengths: see ``WindowLengths``.
   public var bpttJitter = false
-  public var phases = [Phase(epochs: 8, lr: 3e-3)]
+  public var phases = Phase.standard
   public var weightDecay = 0.0
   /// AdamW's weight decay instead of coupled L2.
   public var decoupledWeightDecay = false
@@ -96,6 +96,9 @@ public struct Phase: Codable, Equatable, Sendable {
   /// The learning rate.
   public var lr: Double
   public var adam: Moments
+
+  /// Fast, then fine: enough for the built-in corpus.
+  public static let standard = [Phase(epochs: 4, lr: 3e-3), Phase(epochs: 2, lr: 5e-4)]
 
   public init(epochs: Int, lr: Double, adam: Moments = .keep) {
     self.epochs = epochs

@@ -13,7 +13,7 @@ public struct SamplingOptions: Equatable, Sendable {
   public init() {}
 
   /// - Throws: ``OptionError`` that names the first value out of range.
-  public func validate() throws {
+  public func checkValues() throws {
     guard temperature >= 0, temperature.isFinite else {
       throw OptionError(
         option: "temperature", expected: "a finite number, at least 0", found: "\(temperature)")

@@ -30,6 +30,12 @@ public final class Adam {
     stepCount = 0
   }
 
+  /// What to multiply a gradient of norm `norm` by so that its norm is at most `limit`; as PyTorch's
+  /// `clip_grad_norm_`.
+  public static func clippingScale(norm: Double, limit: Double) -> Double {
+    min(1, limit / (norm + 1e-6))
+  }
+
   /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
   public func step(
     _ parameters: ParameterSet, _ gradient: ParameterSet, learningRate: Double, gradientScale: Double

@@ -70,7 +70,7 @@ public final class Trainer {
       scale: 1 / Float(config.bs * length), into: gradient)
     try combine()
     let record = judge(length, learningRate)
-    if record.isFinite { adam.step(parameters, gradient, learningRate: learningRate, gradientScale: clip(record)) }
+    if record.isFinite { update(record) }
     advance(past: record)
     return record
   }
@@ -148,10 +148,9 @@ extension Trainer {
       learningRate: learningRate, isFinite: loss.isFinite && gradientNorm.isFinite)
   }
 
-  /// What to multiply the gradient by so that its norm is at most `clipNorm`; as PyTorch's `clip_grad_norm_`.
-  private func clip(_ record: StepRecord) -> Double {
-    guard let limit = config.clipNorm else { return 1 }
-    return min(1, limit / (record.gradientNorm + 1e-6))
+  private func update(_ record: StepRecord) {
+    let scale = config.clipNorm.map { Adam.clippingScale(norm: record.gradientNorm, limit: $0) } ?? 1
+    adam.step(parameters, gradient, learningRate: record.learningRate, gradientScale: scale)
   }
 
   private func advance(past record: StepRecord) {

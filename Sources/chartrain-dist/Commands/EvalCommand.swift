@@ -23,11 +23,8 @@ struct EvalCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  func validate() throws {
-    if let bs, bs < 1 { throw OptionError(option: "bs", expected: "at least 1", found: "\(bs)") }
-  }
-
   func run() throws {
+    if let bs, bs < 1 { throw OptionError(option: "bs", expected: "at least 1", found: "\(bs)") }
     let checkpoint = try Checkpoint(path: checkpoint)
     let source = TextSource.path(data)
     let tokens = try Tokens(

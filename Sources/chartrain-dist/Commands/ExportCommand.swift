@@ -13,13 +13,10 @@ struct ExportCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The file to write, ending in .safetensors.", valueName: "file"))
   var to: String
 
-  func validate() throws {
+  func run() throws {
     guard to.hasSuffix(".safetensors") else {
       throw OptionError(option: "to", expected: "a file name that ends in .safetensors", found: "'\(to)'")
     }
-  }
-
-  func run() throws {
     let checkpoint = try Checkpoint(path: checkpoint)
     try writeModel(to: to, try checkpoint.loadParameters(), like: checkpoint)
   }

@@ -52,15 +52,15 @@ struct SampleCommand: ParsableCommand {
   var raw = false
 
   func validate() throws {
-    if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
-    if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
-    try options.validate()
     if raw, isatty(STDOUT_FILENO) == 1 {
       throw ValidationError("--raw: expected an output that is no terminal, such as a file")
     }
   }
 
   func run() throws {
+    if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
+    if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
+    try options.checkValues()
     let checkpoint = try Checkpoint(path: checkpoint)
     let parameters = try checkpoint.loadParameters()
     let vocabulary = checkpoint.vocabulary

@@ -14,18 +14,9 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup(title: "Training") var optimization: OptimizationOptions
   @OptionGroup(title: "Run") var output: RunOptions
 
-  @Argument(help: .hidden) var unexpected: [String] = []
-
-  func validate() throws {
-    if let word = unexpected.first {
-      let known = ChartrainDist.configuration.subcommands.compactMap { $0.configuration.commandName }
-      throw ValidationError("unknown command '\(word)': \(Choice.unknown(word, known))")
-    }
-    try config.checkValues()
-  }
-
   func run() throws {
     let config = config
+    try config.checkValues()
     setMatrixProductThreads(config.threads)
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
     try runOnRanks { world in

@@ -65,7 +65,8 @@ final class ConsoleObserver: RunObserver {
     Terminal.write("best validation loss \(fixed(loss, 4)) nats per character, at epoch \(best.epoch)\n")
     if let entropyRate {
       Terminal.write(
-        "the corpus's true entropy is \(fixed(entropyRate, 4)): \(excess(loss, over: entropyRate)) above the limit\n")
+        "the corpus's true entropy is \(fixed(entropyRate, 4)): \(excess(loss, over: entropyRate)) above the limit\n"
+      )
     }
     Terminal.write(
       "sample from it: chartrain-dist sample --checkpoint \(directory.checkpoint("best"))\n")

@@ -21,12 +21,12 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the text. Default: \(standard.phases[0].epochs).", valueName: "n"))
+      "Passes over the text, in one phase. Default without --lr: \(standardPhases).", valueName: "n"))
   var epochs: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Adam's learning rate. Default: \(standard.phases[0].lr).", valueName: "rate"))
+    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr).", valueName: "rate"))
   var lr: Double?
 
   @Option(
@@ -71,6 +71,8 @@ struct OptimizationOptions: ParsableArguments {
   var maxSkippedSteps: Int?
 
   private static let standard = TrainingConfig()
+  private static let standardPhases = Phase.standard.map { "\($0.epochs) at \($0.lr)" }
+    .joined(separator: ", then ")
 
   func validate() throws {
     if !phase.isEmpty, epochs != nil || lr != nil {

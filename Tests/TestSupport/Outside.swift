@@ -1,0 +1,21 @@
+import Foundation
+
+/// Things that a machine may or may not have, and that some tests need.
+public enum Outside {
+  /// The checkout's top.
+  public static let top = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+  /// The notebook's text beside the checkout; a user's checkout has none.
+  public static let nietzsche = top + "/../shared/data/nietzsche"
+  public static var hasNietzsche: Bool { FileManager.default.fileExists(atPath: nietzsche + "/trn.txt") }
+
+  /// A Python that has PyTorch: the one that `launch/pytorch` installs, or the PATH's.
+  public static let pythonWithPyTorch: String? = {
+    [top + "/.build/pytorch/bin/python", "python3"].first { python in
+      let probe = try? Program.run([python, "-c", "import torch, safetensors, numpy"])
+      return probe?.status == 0
+    }
+  }()
+}

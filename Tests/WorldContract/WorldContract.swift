@@ -1,0 +1,67 @@
+import Kernels
+import Ranks
+
+/// What every World must do, whatever moves the bytes. Every rank calls it; it returns what went wrong.
+public func worldContractViolations(_ world: any World) throws -> [String] {
+  var violations: [String] = []
+  func expect(_ holds: Bool, _ what: String) {
+    if !holds { violations.append("rank \(world.rank) of \(world.size): \(what)") }
+  }
+  let ranks = Array(0..<world.size)
+
+  try world.barrier()
+  expect(world.rank >= 0 && world.rank < world.size, "rank out of range")
+  expect(!world.host.isEmpty, "host without a name")
+  expect(try world.allGather(world.rank) == ranks, "allGather is not in the order of ranks")
+
+  // An odd length, so that slices are unequal.
+  let buffer = FloatBuffer(count: 1003)
+  let values = buffer.elements
+  for index in 0..<values.count { values[index] = Float(index) * Float(world.rank + 1) }
+  try world.sum(values)
+  let factor = Float(ranks.map { $0 + 1 }.reduce(0, +))
+  expect((0..<values.count).allSatisfy { values[$0] == Float($0) * factor }, "sum of floats is wrong")
+
+  // Numbers whose sum depends on the order: all ranks must still get the same bits.
+  for index in 0..<values.count { values[index] = 1 / Float(1 + index * 7 + world.rank * 13) }
+  try world.sum(values)
+  let hashes = try world.allGather(bitHash(values))
+  expect(Set(hashes).count == 1, "sum differs between ranks")
+
+  var doubles = [Double(world.rank), 0.5]
+  try world.sum(&doubles)
+  expect(doubles == [Double(ranks.reduce(0, +)), 0.5 * Double(world.size)], "sum of doubles is wrong")
+
+  expect(try world.broadcast(world.isRoot ? 42 : -1) == 42, "broadcast of a value")
+  let array = try world.broadcast(world.isRoot ? [3, 1, 4, 1, 5] as [UInt16] : [])
+  expect(array == [3, 1, 4, 1, 5], "broadcast of an array")
+  expect(try world.broadcast([] as [UInt8]) == [], "broadcast of an empty array")
+
+  let texts = try world.allGather(Array(String(repeating: "x", count: 2 * world.rank).utf8))
+  expect(texts.map(\.count) == ranks.map { 2 * $0 }, "allGather of arrays of unequal length")
+
+  // Unequal parts, one of them empty where there are enough ranks.
+  let bounds = ranks.map { $0 * $0 * 5 } + [world.size * world.size * 5]
+  let parts = ranks.map { $0 == 1 ? bounds[1]..<bounds[1] : bounds[$0]..<bounds[$0 + 1] }
+  let whole = (0..<bounds.last!).map { UInt16($0) }
+  let part = try world.scatter(world.isRoot ? whole : [], parts: parts)
+  expect(world.isRoot ? part.isEmpty : part == Array(whole[parts[world.rank]]), "scatter")
+
+  let counts = ranks.map { 3 + $0 }
+  let local = [Float](repeating: Float(world.rank), count: counts[world.rank])
+  let gathered = try world.gather(local, counts: counts)
+  let expected = ranks.flatMap { [Float](repeating: Float($0), count: counts[$0]) }
+  expect(gathered == (world.isRoot ? expected : []), "gather")
+
+  expect(try world.onRoot { world.rank } == (world.isRoot ? 0 : nil), "onRoot's result")
+  do {
+    try world.onRoot { throw ContractError() }
+    expect(false, "onRoot swallowed an error")
+  } catch let failure as AgreedFailure {
+    expect((failure.cause is ContractError) == world.isRoot, "onRoot's cause")
+  }
+  try world.barrier()
+  return violations
+}
+
+struct ContractError: Error {}

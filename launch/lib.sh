@@ -1,0 +1,56 @@
+# What the scripts beside this file share; they source it.
+
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+fail() { say "error: $*"; exit 1; }
+
+# Packages of Debian that are needed and missing.
+missing_packages() {
+  command -v pkg-config >/dev/null || echo pkg-config
+  command -v mpirun >/dev/null || echo openmpi-bin
+  pkg-config --exists ompi-c 2>/dev/null || echo libopenmpi-dev
+  pkg-config --exists openblas 2>/dev/null || echo libopenblas-dev
+}
+
+install_packages() {
+  local packages as_root=()
+  packages=$(missing_packages)
+  [ -n "$packages" ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "expected a Debian with apt-get, found none; install Open MPI, OpenBLAS and pkg-config yourself"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "missing packages, and neither root nor sudo to install them:" $packages
+    as_root=(sudo)
+  fi
+  say "installing" $packages
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends $packages >/dev/null
+}
+
+require_swift() {
+  command -v swift >/dev/null || fail "expected Swift 6 on the PATH, found no 'swift'; see https://swift.org/install"
+}
+
+# Cores that this process may use: Open MPI counts cores, not hardware threads.
+cores() {
+  local usable physical
+  usable=$(nproc)
+  physical=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l)
+  if [ "$physical" -gt 0 ] && [ "$physical" -lt "$usable" ]; then echo "$physical"; else echo "$usable"; fi
+}
+
+# Makes mpirun start $1 ranks on this machine whoever we are and however few its cores are.
+prepare_mpi() {
+  local ranks=$1 cores
+  cores=$(cores)
+  if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  fi
+  if [ "$ranks" -gt "$cores" ]; then
+    say "$ranks ranks share $cores cores: they yield to each other when idle"
+    export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+  fi
+}
