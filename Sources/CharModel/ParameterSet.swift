@@ -40,8 +40,11 @@ public final class ParameterSet {
     self.buffer = buffer
   }
 
-  /// All elements, gaps included.
+  /// All elements, gaps included: a view, which must not outlive this object.
   public var flat: Vector { buffer.elements }
+
+  /// A copy of all elements, gaps included.
+  public var values: [Float] { flat.array }
 
   /// The elements of one tensor, row-major.
   public func elements(of tensor: ParameterLayout.Tensor) -> Vector {

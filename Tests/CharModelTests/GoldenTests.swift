@@ -39,7 +39,8 @@ import Training
   func threeStepsOfAdam(cell: CellKind, optimizer: String) throws {
     let golden = try Golden(cell)
     let adam = Adam(
-      golden.model, weightDecay: ["l2", "adamw"].contains(optimizer) ? 0.1 : 0, decoupled: optimizer == "adamw")
+      golden.model, weightDecay: ["l2", "adamw"].contains(optimizer) ? 0.1 : 0,
+      decoupled: optimizer == "adamw")
     let gradient = ParameterSet(golden.model)
     let state = golden.startState()
     for step in Self.windowLengths.indices {

@@ -92,7 +92,7 @@ import Testing
     let sets = (0..<2).map { seed in
       let parameters = ParameterSet(model)
       parameters.initialise(RandomSource(seed: UInt64(seed)))
-      return parameters.flat.array
+      return parameters.values
     }
     #expect(sets[0] != sets[1])
   }

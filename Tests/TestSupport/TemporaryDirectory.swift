@@ -5,7 +5,7 @@ public final class TemporaryDirectory: Sendable {
   public let path: String
 
   public init() {
-    path = NSTemporaryDirectory() + "/chartrain-test-" + UUID().uuidString
+    path = NSTemporaryDirectory() + "chartrain-test-" + UUID().uuidString
     try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 

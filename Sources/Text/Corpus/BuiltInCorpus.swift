@@ -35,7 +35,7 @@ public enum BuiltInCorpus {
   /// Part of what the corpus is: never change it, or the grammar, without a new name for the corpus.
   static let seed: UInt64 = 1913
 
-  static let targetCount = 600_000
+  package static let targetCount = 600_000
 
   /// The corpus: ASCII text, whole sentences, the same at every call.
   public static func text() -> [UInt8] {

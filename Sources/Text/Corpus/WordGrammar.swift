@@ -6,21 +6,21 @@ import Glibc
 /// `<rule>` or a word; `name: word word ...` stands for one word of a list whose k-th has the weight `1/(k+2)`.
 /// A word is written with a space before it unless it is punctuation or starts with a capital.
 public struct WordGrammar: Sendable {
-  enum Piece: Equatable, Sendable {
+  package enum Piece: Equatable, Sendable {
     case text(String)
     case rule(Int)
   }
 
-  struct Alternative: Sendable {
-    let probability: Double
-    let pieces: [Piece]
+  package struct Alternative: Sendable {
+    package let probability: Double
+    package let pieces: [Piece]
   }
 
   /// The alternatives of each rule; the first rule is the sentence.
-  let rules: [[Alternative]]
+  package let rules: [[Alternative]]
 
   /// Traps where a line cannot be read or names an unknown rule: grammars are part of the program.
-  init(_ lines: String) {
+  package init(_ lines: String) {
     let parsed = lines.split(separator: "\n").map { line -> (name: Substring, body: Substring) in
       let colon = line.firstIndex(of: ":")!
       return (line[..<colon], line[line.index(after: colon)...])
@@ -108,7 +108,7 @@ extension WordGrammar {
 
 extension WordGrammar {
   /// Draws one sentence, appends its text to `text`, and returns the logarithm of its derivation's probability.
-  func appendSentence(
+  package func appendSentence(
     to text: inout [UInt8], using generator: inout some RandomNumberGenerator
   ) -> Double {
     var logProbability = 0.0
@@ -140,10 +140,12 @@ extension WordGrammar {
 
 /// The generator SplitMix64: small, fixed, the same everywhere. Source: Steele, Lea, Flood, "Fast
 /// splittable pseudorandom number generators", OOPSLA 2014.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
+package struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
 
-  mutating func next() -> UInt64 {
+  package init(state: UInt64) { self.state = state }
+
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

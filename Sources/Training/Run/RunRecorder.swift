@@ -86,11 +86,15 @@ final class RunRecorder {
 
   /// Writes `last`, and `best` too where this is the best so far.
   func save(_ states: CollectedStates, isBest: Bool) throws {
-    try trainer.writeCheckpoint(to: lastCheckpoint, states, text.vocabulary)
+    try trainer.writeCheckpoint(to: directory.checkpoint("last"), states, text.vocabulary)
     if isBest { try trainer.writeCheckpoint(to: directory.checkpoint("best"), states, text.vocabulary) }
   }
 
-  var lastCheckpoint: String { directory.checkpoint("last") }
+  /// The path of `last`, nil before it was written.
+  var lastCheckpoint: String? {
+    let path = directory.checkpoint("last")
+    return kind(of: path) == .file ? path : nil
+  }
 
   func sample(epoch: Int) throws {
     guard config.sampleLength > 0 else { return }

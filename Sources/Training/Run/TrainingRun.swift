@@ -1,3 +1,4 @@
+import Kernels
 import Logging
 import Ranks
 
@@ -15,11 +16,13 @@ public final class TrainingRun {
   public struct Diverged: Error, CustomStringConvertible {
     public let steps: Int
     public let step: Int
-    public let checkpoint: String
+    /// The file with the last good state, nil if none was saved.
+    public let checkpoint: String?
 
     public var description: String {
       "training diverged: expected a finite loss and gradient, found none in \(steps) steps in a row up to "
-        + "step \(step); try a lower --lr or --clip-norm 1; the last good state is in '\(checkpoint)'"
+        + "step \(step); try a lower --lr or --clip-norm 1; "
+        + (checkpoint.map { "the last good state is in '\($0)'" } ?? "no good state has been saved")
     }
   }
 
@@ -104,11 +107,11 @@ public final class TrainingRun {
     }
   }
 
-  /// Skipped steps changed nothing, so that the parameters are still those of the last good one.
+  /// Skipped steps changed nothing: if the step before them left finite parameters, these are the last good ones.
   private func stopDiverged() throws {
     let states = try trainer.collectStates()
     _ = try world.onRoot { () -> Never in
-      try recorder!.save(states!, isBest: false)
+      if norm(trainer.parameters.flat).isFinite { try recorder!.save(states!, isBest: false) }
       throw Diverged(
         steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder!.lastCheckpoint)
     }

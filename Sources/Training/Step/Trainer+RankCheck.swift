@@ -16,11 +16,14 @@ public struct RanksDiffer: Error, CustomStringConvertible {
 }
 
 extension Trainer {
+  /// A hash of the parameters' bits.
+  public var parametersHash: UInt64 { bitHash(parameters.flat) }
+
   /// Compares a hash of the parameters' bits across all ranks.
   ///
   /// - Throws: `AgreedFailure` of ``RanksDiffer`` if not all are the same; `RankError`.
   public func checkRanksAgree() throws {
-    let hashes = try world.allGather(bitHash(parameters.flat))
+    let hashes = try world.allGather(parametersHash)
     let others = hashes.indices.filter { hashes[$0] != hashes[0] }
     guard others.isEmpty else { throw AgreedFailure(cause: RanksDiffer(step: progress.step, ranks: others)) }
   }

@@ -1,0 +1,124 @@
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+/// What users do with a trained model.
+@Suite struct CheckpointProgramTests {
+  private let directory = TemporaryDirectory()
+  private let checkpoint = "run/checkpoints/best.safetensors"
+  private static let text = String(repeating: "Größe ist relativ, sagte er. ", count: 200)
+
+  init() throws {
+    directory.write("text.txt", Self.text)
+    let outcome = try run([
+      "--run-dir", "run", "--train", "text.txt", "--hidden", "24", "--layers", "2", "--cell", "lstm", "--bs",
+      "8",
+      "--epochs", "12", "--lr", "0.02", "--lowercase", "--quiet",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Program.Outcome {
+    try Program.run(
+      "chartrain-dist", arguments, environment: environment, currentDirectory: directory.path)
+  }
+
+  @Test func sampleWritesWhatTheModelLearned() throws {
+    let arguments = ["sample", "--checkpoint", checkpoint, "--prime", "Größe", "--length", "60"]
+    let greedy = try run(arguments + ["--temperature", "0"])
+    #expect(greedy.status == 0, "\(greedy.errors)")
+    #expect(greedy.output.hasPrefix("größe"))
+    #expect(greedy.output.contains("relativ"), "\(greedy.output)")
+    #expect(greedy.output.count == "größe".count + 60 + 1)
+    let one = try run(arguments + ["--seed", "1"])
+    #expect(try run(arguments + ["--seed", "1"]).output == one.output)
+    let several = try run(arguments + ["--count", "3", "--top-k", "3", "--top-p", "0.9", "--seed", "1"])
+    #expect(several.output.components(separatedBy: "--- sample").count == 4)
+    #expect(try run(arguments + ["--refeed-window"]).status == 0)
+  }
+
+  @Test func sampleStreamsAsItGenerates() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Program.path("chartrain-dist"))
+    process.arguments = ["sample", "--checkpoint", directory.path(checkpoint), "--length", "1000000000"]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let first = pipe.fileHandleForReading.availableData
+    process.terminate()
+    #expect(!first.isEmpty)
+  }
+
+  @Test func evalAgreesWithTheRunAndItself() throws {
+    let outcome = try run(["eval", "--checkpoint", checkpoint, "--data", "text.txt", "--json"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let report = try JSONDecoder().decode([String: Double].self, from: Data(outcome.output.utf8))
+    let nats = try #require(report["natsPerCharacter"])
+    #expect(nats > 0 && nats < 0.5)
+    #expect(abs(try #require(report["bitsPerCharacter"]) - nats / log(2)) < 1e-9)
+    #expect(report["characters"] == Double(8 * (Self.text.unicodeScalars.count / 8 - 1)))
+    let table = try run(["eval", "--checkpoint", checkpoint, "--data", "text.txt", "--bs", "1"])
+    #expect(table.output.contains("perplexity"))
+  }
+
+  @Test func inspectShowsWhatIsInside() throws {
+    let outcome = try run(["inspect", checkpoint])
+    for word in [
+      "lstm, 2 x 24", "rnn.weight_hh_l1", "[96, 24]", "adam.v.l_out.bias", "state.c", "epoch", "crc32:",
+    ] {
+      #expect(outcome.output.contains(word), "no \(word) in \(outcome.output)")
+    }
+  }
+
+  @Test func exportedModelsEvaluateTheSame() throws {
+    #expect(try run(["export", "--checkpoint", checkpoint, "--to", "model.safetensors"]).status == 0)
+    let arguments = ["eval", "--data", "text.txt", "--json", "--checkpoint"]
+    #expect(try run(arguments + ["model.safetensors"]).output == run(arguments + [checkpoint]).output)
+    let refused = try run(["export", "--checkpoint", checkpoint, "--to", "model.onnx"])
+    #expect(refused.status == 64)
+  }
+
+  /// The other way round of the golden numbers: PyTorch takes our file as it is and finds the same loss.
+  @Test(
+    .enabled(if: Outside.pythonWithPyTorch != nil, "no Python with PyTorch: launch/pytorch installs one"),
+    arguments: ["run/checkpoints/best.safetensors", "model.safetensors"])
+  func pyTorchLoadsOurFiles(file: String) throws {
+    _ = try run(["export", "--checkpoint", checkpoint, "--to", "model.safetensors"])
+    let ours = try run(["eval", "--checkpoint", file, "--data", "text.txt", "--json"])
+    let theirs = try Program.run(
+      [
+        Outside.pythonWithPyTorch!, Outside.top + "/Tests/Golden/check_checkpoint.py", file, "text.txt", "8",
+      ], currentDirectory: directory.path)
+    #expect(theirs.status == 0, "\(theirs.errors)")
+    func report(_ outcome: Program.Outcome) throws -> [String: Double] {
+      try JSONDecoder().decode([String: Double].self, from: Data(outcome.output.utf8))
+    }
+    let (ourReport, theirReport) = (try report(ours), try report(theirs))
+    #expect(ourReport["characters"] == theirReport["characters"])
+    let (found, expected) = (ourReport["natsPerCharacter"]!, theirReport["natsPerCharacter"]!)
+    #expect(abs(found - expected) < 1e-5 * expected, "\(found), PyTorch \(expected)")
+  }
+}
+
+@Suite struct HelpTests {
+  @Test func helpNamesEveryCommandAndOption() throws {
+    let help = try Program.run("chartrain-dist", ["--help"])
+    #expect(help.status == 0)
+    for command in ["train", "sample", "eval", "inspect", "export"] { #expect(help.output.contains(command)) }
+    let train = try Program.run("chartrain-dist", ["help", "train"])
+    for option in [
+      "train", "valid", "valid-fraction", "unit", "lowercase", "min-freq", "newlines", "cell", "layers",
+      "hidden",
+      "embedding", "dropout", "bs", "bptt", "bptt-jitter", "epochs", "lr", "phase", "weight-decay",
+      "clip-norm",
+      "seed", "max-steps", "run-dir", "checkpoint-every", "keep", "threads", "validate", "quiet", "verbose",
+    ] { #expect(train.output.contains("--\(option)"), "\(option)") }
+  }
+
+  @Test func underMPIHelpIsShownOnce() throws {
+    let help = try Program.run("chartrain-dist", ["--help"], ranks: 3)
+    #expect(help.status == 0)
+    #expect(help.output.components(separatedBy: "SUBCOMMANDS").count == 2)
+  }
+}

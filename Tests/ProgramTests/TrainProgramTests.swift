@@ -1,0 +1,72 @@
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+/// The program as a user runs it, under mpirun.
+@Suite struct TrainProgramTests {
+  private let directory = TemporaryDirectory()
+
+  private func losses(_ run: String) throws -> [Double] {
+    struct Line: Decodable {
+      let kind: String
+      let loss: Double?
+    }
+    let text = try String(contentsOfFile: directory.path(run) + "/metrics.jsonl", encoding: .utf8)
+    return try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+      .filter { $0.kind == "step" }.compactMap(\.loss)
+  }
+
+  /// 50 steps with dropout on: the same curve, and the same bits on all ranks after every step (or the run fails).
+  @Test(arguments: ["rnn", "gru", "lstm"])
+  func oneToFourRanksFollowTheSameCurve(cell: String) throws {
+    for ranks in 1...4 {
+      let outcome = try Program.run(
+        "chartrain-dist",
+        [
+          "--run-dir", "run-\(ranks)", "--cell", cell, "--layers", "2", "--hidden", "24", "--bs", "10",
+          "--bptt", "8", "--dropout", "0.3", "--clip-norm", "1", "--max-steps", "50", "--check-every", "1",
+          "--no-validate",
+        ], ranks: ranks, currentDirectory: directory.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let (found, expected) = (try losses("run-\(ranks)"), try losses("run-1"))
+      #expect(found.count == 50)
+      #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-4 }, "\(ranks) ranks")
+    }
+    #expect(try losses("run-1").last! < losses("run-1").first! - 0.5, "nothing learned")
+  }
+
+  @Test func theTableNamesTheTrueEntropy() throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["--run-dir", "run", "--hidden", "16", "--max-steps", "20"], ranks: 2,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("over entropy"))
+    #expect(outcome.output.contains("true entropy is 0.4001"))
+    #expect(outcome.output.split(separator: "\n").filter { $0.hasSuffix("best") }.count == 1)
+    #expect(
+      !outcome.output.contains("\r") || outcome.output.contains("\r\n"), "a progress bar without a terminal")
+  }
+
+  @Test func quietIsQuiet() throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["--run-dir", "run", "--hidden", "8", "--max-steps", "2", "--quiet"], ranks: 3,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0)
+    #expect(outcome.output == "" && outcome.errors == "", "\(outcome.output) \(outcome.errors)")
+  }
+
+  @Test func aDirectoryTrainsOnAllItsFiles() throws {
+    directory.write("texts/a.txt", String(repeating: "abcd ", count: 400))
+    directory.write("texts/b/c.txt", String(repeating: "efgh ", count: 400))
+    let outcome = try Program.run(
+      "chartrain-dist",
+      [
+        "--train", "texts", "--valid", "texts/a.txt", "--run-dir", "run", "--hidden", "8", "--bs", "4",
+        "--epochs", "1", "--end-token",
+      ], ranks: 3, currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("4,002 characters"))
+    #expect(outcome.output.contains("2,001 to validate on"))
+  }
+}

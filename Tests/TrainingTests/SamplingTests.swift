@@ -1,0 +1,144 @@
+import CharModel
+import Foundation
+import Kernels
+import TestSupport
+import Testing
+import Text
+import Training
+
+@Suite struct SamplerTests {
+  private let parameters: ParameterSet
+
+  init() throws {
+    parameters = ParameterSet(
+      try ModelConfig(
+        cell: CellKind(named: "gru")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2, dropout: 0))
+    parameters.initialise(RandomSource(seed: 2))
+    // Sharper than a fresh model, so that probabilities differ.
+    let weight = parameters.outputWeight.elements
+    for index in 0..<weight.count { weight[index] *= 6 }
+  }
+
+  private func sample(
+    _ count: Int = 200, seed: UInt64 = 0, number: Int = 0,
+    _ change: (inout SamplingOptions) -> Void = { _ in }
+  ) -> [UInt16] {
+    var options = SamplingOptions()
+    change(&options)
+    var sampler = Sampler(parameters, prime: [3, 4, 5], options: options, seed: seed, number: number)
+    return (0..<count).map { _ in sampler.next() }
+  }
+
+  @Test func theSeedDecides() {
+    #expect(sample(seed: 5) == sample(seed: 5))
+    #expect(sample(seed: 5) != sample(seed: 6))
+    #expect(sample(number: 0) != sample(number: 1))
+  }
+
+  @Test func greedyThreeWays() {
+    let greedy = sample { $0.temperature = 0 }
+    #expect(sample { $0.topK = 1 } == greedy)
+    #expect(sample { $0.topP = 1e-9 } == greedy)
+    #expect(sample { $0.temperature = 1e-6 } == greedy)
+    #expect(sample() != greedy)
+  }
+
+  /// The likeliest continuation, computed without the sampler.
+  @Test func greedyFollowsTheModel() {
+    var state = parameters.initialStreamState()
+    var logits: [Float] = []
+    for token: UInt16 in [3, 4, 5] { logits = parameters.step(token, &state) }
+    for token in sample(30, { $0.temperature = 0 }) {
+      let best = (2..<9).max { logits[$0] < logits[$1] }!
+      #expect(Int(token) == best)
+      logits = parameters.step(token, &state)
+    }
+  }
+
+  @Test func noiseFollowsTheSoftmax() {
+    var state = parameters.initialStreamState()
+    var logits: [Float] = []
+    for token: UInt16 in [3, 4, 5] { logits = parameters.step(token, &state) }
+    let weights = (2..<9).map { exp(Double(logits[$0])) }
+    let count = 4000
+    var counts = [Int](repeating: 0, count: 9)
+    for number in 0..<count { counts[Int(sample(1, number: number)[0])] += 1 }
+    for (index, weight) in weights.enumerated() {
+      let p = weight / weights.reduce(0, +)
+      let deviation = (p * (1 - p) / Double(count)).squareRoot()
+      #expect(abs(Double(counts[index + 2]) / Double(count) - p) < 5 * deviation + 1e-9, "token \(index + 2)")
+    }
+  }
+
+  @Test func whatIsNoTextNeverComes() {
+    parameters.outputBias[0] = 50
+    parameters.outputBias[1] = 50
+    #expect(sample().allSatisfy { $0 >= 2 })
+    parameters.outputBias[0] = 0
+    parameters.outputBias[1] = 0
+  }
+
+  /// The notebook's way: the whole window again on top of the carried state.
+  @Test func refeedingFeedsTheWindowAgain() {
+    let options: (inout SamplingOptions) -> Void = {
+      $0.temperature = 0
+      $0.refeedsWindow = true
+    }
+    var state = parameters.initialStreamState()
+    var window: [UInt16] = [3, 4, 5]
+    for token in sample(20, options) {
+      var logits: [Float] = []
+      for fed in window { logits = parameters.step(fed, &state) }
+      let best = (2..<9).max { logits[$0] < logits[$1] }!
+      #expect(Int(token) == best)
+      window = Array(window.dropFirst()) + [token]
+    }
+  }
+
+  @Test(
+    arguments: [(-1.0, nil, nil), (.nan, nil, nil), (1, 0, nil), (1, nil, 0), (1, nil, 1.5)]
+      as [(Double, Int?, Double?)])
+  func optionsThatCannotBeAreRefused(temperature: Double, topK: Int?, topP: Double?) {
+    var options = SamplingOptions()
+    (options.temperature, options.topK, options.topP) = (temperature, topK, topP)
+    #expect(throws: OptionError.self) { try options.checkValues() }
+  }
+}
+
+@Suite struct TokenWriterTests {
+  private func written(_ text: [UInt8], unit: TextFormat.Unit, raw: Bool = false) throws -> String {
+    let values =
+      unit == .byte
+      ? text.map { UInt32($0) } : String(decoding: text, as: UTF8.self).unicodeScalars.map(\.value)
+    let counts = Dictionary(values.map { (TextUnit($0), 1) }) { $0 + $1 }
+    let vocabulary = Vocabulary(counts: counts, minimumFrequency: 1)
+    var writer = TokenWriter(vocabulary, unit: unit, raw: raw)
+    var bytes = values.flatMap { writer.write(vocabulary.id(of: TextUnit($0))) }
+    bytes += writer.flush()
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  @Test(arguments: TextFormat.Unit.allCases)
+  func textPasses(unit: TextFormat.Unit) throws {
+    #expect(try written(Array("aé€😀\n\tb".utf8), unit: unit) == "aé€😀\n\tb")
+  }
+
+  @Test(arguments: TextFormat.Unit.allCases)
+  func whatCommandsTerminalsIsShown(unit: TextFormat.Unit) throws {
+    let text = "\u{1B}[31m\u{7F}\u{0}\r\u{9B}\u{202E}"
+    #expect(try written(Array(text.utf8), unit: unit) == "␛[31m␡␀␍<U+9B><U+202E>")
+    #expect(TokenWriter.visible(text) == "␛[31m␡␀␍<U+9B><U+202E>")
+    #expect(try written(Array(text.utf8), unit: unit, raw: true) == text)
+  }
+
+  @Test func brokenUTF8InBytesIsReplaced() throws {
+    #expect(try written([0x61, 0xC3, 0x62, 0xFF, 0xE2, 0x82], unit: .byte) == "a\u{FFFD}b\u{FFFD}\u{FFFD}")
+  }
+
+  @Test func unknownIsTheReplacementCharacter() throws {
+    let vocabulary = Vocabulary(counts: [TextUnit(0x61): 1, .end: 1], minimumFrequency: 1)
+    var writer = TokenWriter(vocabulary, unit: .scalar)
+    #expect(writer.write(0) == Array("\u{FFFD}".utf8))
+    #expect(writer.write(vocabulary.id(of: .end)) == Array("\n".utf8))
+  }
+}

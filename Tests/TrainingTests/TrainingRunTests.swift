@@ -1,0 +1,155 @@
+import Foundation
+import Ranks
+import TestSupport
+import Testing
+import Training
+
+@Suite struct TrainingRunTests {
+  private let directory = TemporaryDirectory()
+  private var runPath: String { directory.path("run") }
+
+  private func lines(_ kind: String, in run: String? = nil) throws -> [[String: Any]] {
+    let text = try String(contentsOfFile: (run ?? runPath) + "/metrics.jsonl", encoding: .utf8)
+    return try text.split(separator: "\n").compactMap { line in
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return object?["kind"] as? String == kind ? object : nil
+    }
+  }
+
+  @Test(arguments: [1, 3])
+  func aRunWritesItsFiles(ranks: Int) throws {
+    var config = TrainingFixture.config(directory)
+    config.phases = [Phase(epochs: 2, lr: 0.01), Phase(epochs: 1, lr: 0.001, adam: .fresh)]
+    config.checkpointEvery = 20
+    config.keep = 2
+    try TrainingFixture.run(config, runDirectory: runPath, ranks: ranks)
+
+    let epochs = try lines("epoch")
+    #expect(epochs.map { $0["epoch"] as? Int } == [1, 2, 3])
+    let steps = try lines("step")
+    #expect(steps.map { $0["step"] as? Int } == Array(1...steps.count))
+    #expect(steps.first?["learningRate"] as? Double == 0.01)
+    #expect(steps.last?["learningRate"] as? Double == 0.001)
+    for key in ["loss", "gradientNorm", "windowLength", "charactersPerSecond", "epoch"] {
+      #expect(steps.allSatisfy { $0[key] is NSNumber }, "\(key)")
+    }
+    for key in ["trainLoss", "validLoss", "bitsPerCharacter", "seconds", "charactersPerSecond"] {
+      #expect(epochs.allSatisfy { $0[key] is NSNumber }, "\(key)")
+    }
+    let firstLoss = try #require(epochs[0]["validLoss"] as? Double)
+    let lastLoss = try #require(epochs[2]["validLoss"] as? Double)
+    #expect(lastLoss < firstLoss)
+
+    let checkpoints = try FileManager.default.contentsOfDirectory(atPath: runPath + "/checkpoints").sorted()
+    let kept = [steps.count / 20 - 1, steps.count / 20].map { "step-\($0 * 20).safetensors" }
+    #expect(checkpoints == (["best.safetensors", "last.safetensors"] + kept).sorted())
+    let last = try Checkpoint(path: runPath + "/checkpoints/last.safetensors")
+    #expect(last.progress?.epoch == 3)
+    #expect(last.progress?.step == steps.count)
+    let best = try #require(epochs.compactMap { $0["validLoss"] as? Double }.min())
+    #expect(abs(try #require(last.progress?.bestValidLoss) - best) < 1e-12)
+    let samples = try String(contentsOfFile: runPath + "/samples.txt", encoding: .utf8)
+    #expect(samples.contains("--- epoch 3\n"))
+    let configText = try String(contentsOfFile: runPath + "/config.json", encoding: .utf8)
+    #expect(try JSONDecoder().decode(TrainingConfig.self, from: Data(configText.utf8)) == config)
+  }
+
+  /// Validation, sampling and saving leave training alone.
+  @Test func validationDoesNotDisturbTraining() throws {
+    var config = TrainingFixture.config(directory)
+    config.phases = [Phase(epochs: 3, lr: 0.01)]
+    try TrainingFixture.run(config, runDirectory: runPath)
+    config.validate = false
+    config.sampleLength = 0
+    let bare = directory.path("bare")
+    try TrainingFixture.run(config, runDirectory: bare)
+    #expect(
+      try lines("step").map { $0["loss"] as! Double } == lines("step", in: bare).map { $0["loss"] as! Double }
+    )
+    #expect(try lines("epoch", in: bare).allSatisfy { $0["validLoss"] == nil })
+  }
+
+  @Test func freshMomentsStartAgain() throws {
+    var losses: [[Double]] = []
+    for adam in Phase.Moments.allCases {
+      var config = TrainingFixture.config(directory)
+      config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 1, lr: 0.01, adam: adam)]
+      let path = directory.path(adam.rawValue)
+      try TrainingFixture.run(config, runDirectory: path)
+      losses.append(try lines("step", in: path).map { $0["loss"] as! Double })
+      let stepCount = losses.last!.count
+      let progress = try Checkpoint(path: path + "/checkpoints/last.safetensors").progress
+      #expect(progress?.adamStep == (adam == .keep ? stepCount : stepCount / 2))
+    }
+    let half = losses[0].count / 2
+    #expect(losses[0][...half] == losses[1][...half])
+    #expect(losses[0][(half + 1)...] != losses[1][(half + 1)...])
+  }
+
+  @Test func maxStepsStopsAndSaves() throws {
+    var config = TrainingFixture.config(directory)
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: runPath, ranks: 2)
+    #expect(try lines("step").count == 5)
+    #expect(try Checkpoint(path: runPath + "/checkpoints/last.safetensors").progress?.step == 5)
+  }
+
+  /// A learning rate that blows everything up: every rank skips the steps, and the run ends with a word. What it
+  /// saves is finite: at the higher rate the parameters themselves are not, and nothing is saved.
+  @Test(arguments: [1, 3], [3e37, 1e38])
+  func divergenceEndsTheRunOnAllRanks(ranks: Int, lr: Double) throws {
+    var config = TrainingFixture.config(directory, cell: "rnn")
+    config.phases = [Phase(epochs: 5, lr: lr)]
+    config.maxSkippedSteps = 4
+    let runPath = runPath
+    let messages = try ThreadWorld.run(size: ranks) { [config] world -> String in
+      do {
+        try TrainingRun(
+          config, runDirectory: runPath, world, SilentObserver(), TrainingFixture.silentLogger
+        ).run()
+        return "no failure"
+      } catch let failure as AgreedFailure {
+        return failure.cause.map { "\($0)" } ?? ""
+      }
+    }
+    #expect(messages[0].contains("4 steps in a row"), "\(messages)")
+    #expect(messages.dropFirst().allSatisfy { $0 == "" }, "\(messages)")
+    let steps = try lines("step")
+    #expect(steps.suffix(4).allSatisfy { $0["skipped"] as? Bool == true })
+    let last = runPath + "/checkpoints/last.safetensors"
+    if lr < 1e38 {
+      #expect(messages[0].contains("last good state is in '\(last)'"), "\(messages)")
+      #expect(try Checkpoint(path: last).loadParameters().values.allSatisfy { $0.isFinite })
+    } else {
+      #expect(messages[0].contains("no good state"), "\(messages)")
+      #expect(!FileManager.default.fileExists(atPath: last))
+    }
+  }
+
+  @Test func aDirectoryWithARunIsLeftAlone() throws {
+    var config = TrainingFixture.config(directory)
+    config.maxSteps = 2
+    try TrainingFixture.run(config, runDirectory: runPath)
+    let before = FileManager.default.contents(atPath: runPath + "/metrics.jsonl")
+    #expect(throws: AgreedFailure.self) { try TrainingFixture.run(config, runDirectory: runPath, ranks: 2) }
+    #expect(FileManager.default.contents(atPath: runPath + "/metrics.jsonl") == before)
+  }
+
+  @Test func badInputEndsAllRanksAlike() throws {
+    var config = TrainingFixture.config(directory)
+    config.train = directory.write("short", "ab")
+    let path = runPath
+    let outcomes = try ThreadWorld.run(size: 3) { [config] world -> String in
+      do {
+        _ = try TrainingRun(
+          config, runDirectory: path, world, SilentObserver(), TrainingFixture.silentLogger)
+        return "no failure"
+      } catch let failure as AgreedFailure {
+        return failure.cause.map { "\($0)" } ?? "agreed"
+      }
+    }
+    #expect(outcomes[0].contains("too short"))
+    #expect(outcomes.dropFirst().allSatisfy { $0 == "agreed" }, "\(outcomes)")
+    #expect(!FileManager.default.fileExists(atPath: runPath), "a failed run left a directory")
+  }
+}
