@@ -23,7 +23,7 @@ struct ChartrainDist: ParsableCommand {
 
   static let version = "0.1.0"
 
-  /// Parses, runs, and ends the process with the exit status that `docs/exit-statuses.md` lists. Under mpirun
+  /// Parses, runs, and ends the process with the exit status that the README lists. Under mpirun
   /// only rank 0 speaks of what all ranks find wrong.
   static func main() {
     do {

@@ -1,3 +1,4 @@
+import Ranks
 import TestSupport
 import Testing
 import Training
@@ -127,5 +128,26 @@ import Training
     loss.add(1)
     // (0.98 * 0.02 * 3 + 0.02 * 1) / (1 - 0.98^2)
     #expect(abs(loss.value! - 0.0788 / 0.0396) < 1e-12)
+  }
+}
+
+@Suite struct RankCheckTests {
+  /// One bit of one parameter, on one of three ranks.
+  @Test func aRankThatDiffersIsNamedOnAllRanks() throws {
+    let directory = TemporaryDirectory()
+    let config = TrainingFixture.config(directory)
+    let messages = try ThreadWorld.run(size: 3) { world -> String in
+      let trainer = try Trainer(config, SharedText(config, world), world)
+      try trainer.checkRanksAgree()
+      let value = trainer.parameters.flat[77]
+      if world.rank == 2 { trainer.parameters.flat[77] = Float(bitPattern: value.bitPattern ^ 1) }
+      do {
+        try trainer.checkRanksAgree()
+        return "no failure"
+      } catch let failure as AgreedFailure {
+        return failure.cause.map { "\($0)" } ?? ""
+      }
+    }
+    #expect(messages.allSatisfy { $0.contains("on rank 2") }, "\(messages)")
   }
 }

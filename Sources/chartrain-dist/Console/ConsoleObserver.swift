@@ -6,6 +6,8 @@ final class ConsoleObserver: RunObserver {
   private var bar: ProgressBar?
   private var entropyRate: Double?
   private var best: EpochMetrics?
+  /// Exponentially smoothed, so that it can be read.
+  private var charactersPerSecond: Double?
   private var inValidation = false
 
   /// - Parameter showsBar: whether there is a terminal to draw on.
@@ -33,10 +35,12 @@ final class ConsoleObserver: RunObserver {
 
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     inValidation = false
+    let rate = 0.9 * (charactersPerSecond ?? metrics.charactersPerSecond) + 0.1 * metrics.charactersPerSecond
+    charactersPerSecond = rate
     let loss = smoothedLoss.map { "loss " + fixed($0, 4) } ?? "loss -"
     bar?.show(
       "epoch \(metrics.epoch)", fraction: fraction,
-      detail: "\(loss)  \(grouped(Int(metrics.charactersPerSecond))) chars/s")
+      detail: "\(loss)  \(grouped(Int(rate))) chars/s")
   }
 
   func validationAdvanced(fraction: Double) {
