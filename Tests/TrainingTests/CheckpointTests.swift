@@ -52,6 +52,21 @@ import Training
     }
   }
 
+  /// Layer by layer and stream by stream, as the trainer holds it.
+  @Test func theSavedStateIsTheTrainers() throws {
+    let config = TrainingFixture.config(directory)
+    let world = ThreadWorld.single()
+    let text = try SharedText(config, world)
+    let trainer = try Trainer(config, text, world)
+    trainer.beginEpoch()
+    for _ in 0..<3 { _ = try trainer.step(learningRate: 0.01) }
+    let path = directory.path("state.safetensors")
+    try trainer.writeCheckpoint(to: path, try #require(try trainer.collectStates()), text.root!.vocabulary)
+    let file = try SafeTensorsFile(path: path)
+    #expect(try values("state.h", file) == trainer.state.h.array)
+    #expect(try values("state.c", file) == trainer.state.c.array)
+  }
+
   /// The hidden states of all ranks, in the order of streams.
   @Test func statesAreCollectedFromAllRanks() throws {
     let alone = try SafeTensorsFile(path: try checkpoint(ranks: 1))

@@ -56,6 +56,21 @@ import Training
     #expect(try TrainingFixture.steps(1, other, ranks: 2)[0].hashes[0] != first.hashes[0])
   }
 
+  @Test(arguments: [false, true])
+  func stateIsCarriedAcrossWindowsAndAcrossEpochsOnRequest(carries: Bool) throws {
+    var config = TrainingFixture.config(directory)
+    config.carryStateAcrossEpochs = carries
+    let world = ThreadWorld.single()
+    let trainer = try Trainer(config, SharedText(config, world), world)
+    trainer.beginEpoch()
+    _ = try trainer.step(learningRate: 0.01)
+    let before = trainer.state.h.array
+    #expect(before.contains { $0 != 0 })
+    trainer.beginEpoch()
+    #expect(trainer.state.h.array == (carries ? before : before.map { _ in 0 }))
+    #expect(trainer.state.c.array.contains { $0 != 0 } == carries)
+  }
+
   @Test func clippingBoundsTheStep() throws {
     // With clipping far below the gradient's norm the second moment, and with it nothing else, changes scale:
     // but the norm that is recorded is the one before.
