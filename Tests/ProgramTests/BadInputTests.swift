@@ -87,7 +87,7 @@ import Testing
   private func expect(_ outcome: Program.Outcome, _ bad: Case) throws {
     #expect(outcome.status == bad.status, "\(outcome.errors)")
     #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
-    #expect(outcome.errors.hasPrefix("chartrain-dist: error: "))
+    #expect(outcome.errorLines.first?.hasPrefix("chartrain-dist: error: ") == true)
     for word in bad.words { #expect(outcome.errors.contains(word), "no \(word) in: \(outcome.errors)") }
     #expect(outcome.output == "")
     #expect(

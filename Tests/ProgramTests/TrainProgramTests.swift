@@ -53,7 +53,7 @@ import Training
       "chartrain-dist", ["--run-dir", "run", "--hidden", "8", "--max-steps", "2", "--quiet"], ranks: 3,
       currentDirectory: directory.path)
     #expect(outcome.status == 0)
-    #expect(outcome.output == "" && outcome.errors == "", "\(outcome.output) \(outcome.errors)")
+    #expect(outcome.output == "" && outcome.errorLines == [], "\(outcome.output) \(outcome.errors)")
   }
 
   @Test func aDirectoryTrainsOnAllItsFiles() throws {
