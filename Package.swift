@@ -31,14 +31,15 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Text", "SafeTensors", "CharModel", "Ranks",
+        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "chartrain-dist",
       dependencies: [
-        "Training",
+        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
 
     // Tests, each beside what it tests by name, and what they share.
@@ -48,12 +49,19 @@ let package = Package(
       name: "world-contract-probe", dependencies: ["WorldContract"], path: "Tests/WorldContractProbe"),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
     .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
-    .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Storage", "TestSupport"]),
+    .testTarget(
+      name: "SafeTensorsTests", dependencies: ["Kernels", "Storage", "SafeTensors", "TestSupport"]),
     .testTarget(
       name: "RanksTests", dependencies: ["Ranks", "WorldContract", "TestSupport", "world-contract-probe"]),
     .testTarget(
-      name: "CharModelTests", dependencies: ["CharModel", "SafeTensors", "Training", "TestSupport"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+      name: "CharModelTests",
+      dependencies: ["Kernels", "CharModel", "SafeTensors", "Training", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "Training", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .testTarget(name: "ProgramTests", dependencies: ["TestSupport", "Training", "chartrain-dist"]),
   ],
   swiftLanguageModes: [.v6]

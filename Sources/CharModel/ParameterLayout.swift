@@ -41,8 +41,4 @@ public struct ParameterLayout: Equatable, Sendable {
     self.tensors = tensors
     self.flatCount = next
   }
-
-  public func tensor(named name: String) -> Tensor? {
-    tensors.first { $0.name == name }
-  }
 }

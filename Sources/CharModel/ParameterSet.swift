@@ -46,6 +46,9 @@ public final class ParameterSet {
   /// A copy of all elements, gaps included.
   public var values: [Float] { flat.array }
 
+  /// Whether no element is infinite or NaN.
+  public var areFinite: Bool { norm(flat).isFinite }
+
   /// The elements of one tensor, row-major.
   public func elements(of tensor: ParameterLayout.Tensor) -> Vector {
     flat.slice(tensor.range)

@@ -13,16 +13,6 @@ extension World {
     return value
   }
 
-  /// The array that rank 0 gives, of whatever length, on every rank; the other ranks' is ignored.
-  public func broadcast<Element: BitwiseCopyable & ExpressibleByIntegerLiteral>(
-    _ array: [Element]
-  ) throws -> [Element] {
-    let count = try broadcast(array.count)
-    var result = isRoot ? array : [Element](repeating: 0, count: count)
-    try result.withUnsafeMutableBytes { try broadcast($0) }
-    return result
-  }
-
   /// Every rank's value, in the order of ranks, on every rank.
   public func allGather<Value: BitwiseCopyable>(_ value: Value) throws -> [Value] {
     var all = [Value](repeating: value, count: size)
@@ -30,19 +20,6 @@ extension World {
       try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
     }
     return all
-  }
-
-  /// Every rank's array, on every rank.
-  public func allGather(_ array: [UInt8]) throws -> [[UInt8]] {
-    let counts = try allGather(array.count)
-    let widest = counts.max()!
-    guard widest > 0 else { return counts.map { _ in [] } }
-    let padded = array + [UInt8](repeating: 0, count: widest - array.count)
-    var all = [UInt8](repeating: 0, count: widest * size)
-    try padded.withUnsafeBytes { local in
-      try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
-    }
-    return counts.enumerated().map { Array(all[$0 * widest..<$0 * widest + $1]) }
   }
 
   /// Gives each rank its part of rank 0's array and returns it; rank 0 gets an empty one, since it has the

@@ -10,20 +10,22 @@ public struct SafeTensorsFile: Sendable {
 
   /// - Throws: ``SafeTensorsError`` if it is no safetensors file, `StorageError` if it cannot be read.
   public init(path: String) throws {
-    guard let size = try fileSize(of: path) else {
-      throw SafeTensorsError(path: path, expected: "a file", found: "something without a size")
+    func refuse(_ found: String) -> SafeTensorsError {
+      SafeTensorsError(path: path, expected: "a safetensors file", found: found)
     }
-    let lengthBytes = try readBytes(of: path, from: 0, count: 8)
-    guard lengthBytes.count == 8 else {
-      throw SafeTensorsError(
-        path: path, expected: "a safetensors file, at least 8 bytes", found: "\(size) bytes")
+    let lengthBytes: [UInt8]
+    let size: Int
+    switch kind(of: path) {
+    case .file(let bytes): (size, lengthBytes) = (bytes, try readBytes(of: path, from: 0, count: 8))
+    case .directory: throw refuse("a directory")
+    case .special: throw refuse("a pipe or device")
+    // Reading it says why.
+    case .nothing: (size, lengthBytes) = (0, try readBytes(of: path, from: 0, count: 8))
     }
+    guard size >= 8, lengthBytes.count == 8 else { throw refuse("a file of \(size) bytes") }
     let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let limit = min(SafeTensorsHeader.maximumLength, size - 8)
-    guard length <= UInt64(limit) else {
-      throw SafeTensorsError(
-        path: path, expected: "a safetensors file, its header at most \(limit) bytes", found: "\(length)")
-    }
+    guard length <= UInt64(limit) else { throw refuse("something else: no header at its start") }
     dataOffset = 8 + Int(length)
     self.path = path
     header = try SafeTensorsHeader(

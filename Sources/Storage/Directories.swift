@@ -3,30 +3,46 @@ import Glibc
 import SystemPackage
 
 /// What a path names.
-public enum PathKind: Sendable {
-  case file
+public enum PathKind: Equatable, Sendable {
+  /// With its size in bytes.
+  case file(size: Int)
   case directory
+  /// A pipe, a device, a socket.
+  case special
   case nothing
 }
 
+/// What `path` names, links followed; it is not opened.
 public func kind(of path: String) -> PathKind {
-  var isDirectory = false
-  guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-    return .nothing
+  var status = stat()
+  guard stat(path, &status) == 0 else { return .nothing }
+  return switch status.st_mode & S_IFMT {
+  case S_IFREG: .file(size: Int(status.st_size))
+  case S_IFDIR: .directory
+  default: .special
   }
-  return isDirectory ? .directory : .file
 }
 
-/// The files below the directory `path`, hidden ones left out, sorted by path.
+/// The regular files below the directory `path`, sorted by path. Hidden ones are left out, and links to
+/// directories are not followed, since they may lead back.
 ///
 /// - Throws: ``StorageError`` if a directory cannot be read.
 public func filesBelow(_ path: String) throws -> [String] {
   try attempt("open", path) { try FileDescriptor.open(path, .readOnly, options: .directory).close() }
   let names = try attempt("list", path) { try FileManager.default.contentsOfDirectory(atPath: path) }
-  return try names.filter { !$0.hasPrefix(".") }.sorted().flatMap { name -> [String] in
+  return try names.filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
     let child = path.hasSuffix("/") ? path + name : path + "/" + name
-    return kind(of: child) == .directory ? try filesBelow(child) : [child]
-  }
+    switch kind(of: child) {
+    case .file: return [child]
+    case .directory where !isLink(child): return try filesBelow(child)
+    default: return []
+    }
+  }.sorted()
+}
+
+private func isLink(_ path: String) -> Bool {
+  var status = stat()
+  return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
 }
 
 /// Makes the directory `path` and those above it, where they do not exist.
@@ -56,6 +72,23 @@ func synchroniseDirectory(_ path: String) throws {
   guard fsync(directory.rawValue) == 0 else {
     throw StorageError("synchronise", path, Errno(rawValue: errno))
   }
+}
+
+/// Makes the directory `path`, whose parent exists.
+///
+/// - Returns: whether it did not exist before.
+/// - Throws: ``StorageError``.
+public func makeNewDirectory(_ path: String) throws -> Bool {
+  if mkdir(path, 0o777) == 0 { return true }
+  guard errno == EEXIST else { throw StorageError("make the directory", path, Errno(rawValue: errno)) }
+  return false
+}
+
+/// Whether both paths name the same existing file.
+public func areSameFile(_ a: String, _ b: String) -> Bool {
+  var (statusA, statusB) = (stat(), stat())
+  guard stat(a, &statusA) == 0, stat(b, &statusB) == 0 else { return false }
+  return statusA.st_dev == statusB.st_dev && statusA.st_ino == statusB.st_ino
 }
 
 /// - Throws: ``StorageError``.

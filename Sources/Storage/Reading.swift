@@ -41,12 +41,3 @@ public func readBytes(of path: String, from offset: Int, count: Int) throws -> [
   bytes.removeLast(count - filled)
   return bytes
 }
-
-/// The size of the file at `path` in bytes, nil if it is no file with a size (a pipe, say).
-///
-/// - Throws: ``StorageError``.
-public func fileSize(of path: String) throws -> Int? {
-  let file = try attempt("open", path) { try FileDescriptor.open(path, .readOnly) }
-  defer { try? file.close() }
-  return (try? file.seek(offset: 0, from: .end)).map { Int($0) }
-}

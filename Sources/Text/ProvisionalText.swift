@@ -7,7 +7,7 @@ import Storage
 struct ProvisionalText {
   /// Unit by provisional id.
   private(set) var units: [TextUnit] = []
-  private(set) var tokens: Tokens
+  private var tokens: Tokens.Storage
   /// Provisional id by unit value, or -1.
   private var ids = [Int32](repeating: -1, count: TextUnit.valueLimit)
   private let expectedCount: Int
@@ -36,6 +36,8 @@ struct ProvisionalText {
     try finish(&decoder, name)
   }
 
+  var count: Int { Tokens(tokens).count }
+
   /// How often each unit occurs among the first `count` tokens.
   func counts(first count: Int) -> [TextUnit: Int] {
     var byID = [Int](repeating: 0, count: units.count)
@@ -48,6 +50,10 @@ struct ProvisionalText {
 
   /// The tokens as `vocabulary` numbers them; uses up the text, mostly in place.
   consuming func finalTokens(_ vocabulary: Vocabulary) -> Tokens {
+    Tokens(renumbered(vocabulary))
+  }
+
+  private consuming func renumbered(_ vocabulary: Vocabulary) -> Tokens.Storage {
     let map = units.map { vocabulary.id(of: $0) }
     let fits = Tokens.fitInBytes(vocabulary: vocabulary.count)
     // Taken out of `tokens` first, so that each array has one owner and changes in place.

@@ -5,6 +5,7 @@ public enum TextError: Error, CustomStringConvertible {
   case empty(path: String)
   case directoryWithoutFiles(path: String)
   case tooShort(name: String, units: Int, needed: Int, streams: Int)
+  case tooLarge(path: String, bytes: Int, memoryBytes: Int)
   case oneDistinctUnit(name: String)
   case nothingFrequent(name: String, minimumFrequency: Int)
   case tooManyDistinctUnits(path: String, limit: Int)
@@ -18,10 +19,15 @@ public enum TextError: Error, CustomStringConvertible {
     case .directoryWithoutFiles(let path):
       "the directory '\(path)' has no files: expected at least one text file"
     case .tooShort(let name, let units, let needed, let streams):
-      "\(name) is too short: \(streams) streams need at least \(needed) characters, found \(units); "
-        + "use a smaller --bs or more text"
+      streams == 1
+        ? "\(name) is too short: expected at least \(needed) characters, found \(units)"
+        : "\(name) is too short: \(streams) streams need at least \(needed) characters, found \(units); "
+          + "use a smaller --bs or more text"
+    case .tooLarge(let path, let bytes, let memoryBytes):
+      "'\(path)' is too large: expected at most three times this machine's memory of \(memoryBytes) bytes, "
+        + "found \(bytes)"
     case .oneDistinctUnit(let name):
-      "\(name) has only one distinct character: expected at least two, there is nothing to predict"
+      "the text to train on, \(name), has only one distinct character: expected at least two"
     case .nothingFrequent(let name, let minimumFrequency):
       "\(name) has no character that occurs \(minimumFrequency) times, as --min-freq expects"
     case .tooManyDistinctUnits(let path, let limit):

@@ -18,13 +18,11 @@ public enum TextSource: Equatable, Sendable {
 /// The texts of a training run, as tokens of one vocabulary. Only rank 0 has one.
 public struct PreparedText: Sendable {
   public let vocabulary: Vocabulary
-  /// The training text is the first `trainCount` of these; the validation text may be the rest.
-  public let tokens: Tokens
-  public let trainCount: Int
+  public let train: Tokens
   public let valid: Tokens
 
   /// Reads `train`, builds the vocabulary from it, and reads `valid`, or, where that is nil, takes the last
-  /// `validFraction` of the text from the training text to validate on.
+  /// `validFraction` of the text, which may be 0, from the training text to validate on.
   ///
   /// - Throws: ``TextError``, or `StorageError`.
   public init(
@@ -32,19 +30,24 @@ public struct PreparedText: Sendable {
     minimumFrequency: Int
   ) throws {
     let text = try ProvisionalText(source: train, format: format)
-    let count = text.tokens.count
-    trainCount = valid == nil ? count - Int(Double(count) * validFraction) : count
+    let count = text.count
+    let trainCount = valid == nil ? count - Int(Double(count) * validFraction) : count
+    guard trainCount >= 2 else {
+      throw TextError.tooShort(
+        name: "the training text \(train.name)", units: trainCount, needed: 2, streams: 1)
+    }
     let counts = text.counts(first: trainCount)
     guard counts.count > 1 else { throw TextError.oneDistinctUnit(name: train.name) }
     vocabulary = Vocabulary(counts: counts, minimumFrequency: minimumFrequency)
     guard !vocabulary.units.isEmpty else {
       throw TextError.nothingFrequent(name: train.name, minimumFrequency: minimumFrequency)
     }
-    tokens = text.finalTokens(vocabulary)
+    let tokens = text.finalTokens(vocabulary)
+    self.train = tokens[0..<trainCount]
     if let valid {
       self.valid = try Tokens(source: valid, format: format, vocabulary: vocabulary)
     } else {
-      self.valid = tokens.copy(of: trainCount..<count)
+      self.valid = tokens[trainCount..<count]
     }
   }
 }
@@ -79,10 +82,16 @@ extension ProvisionalText {
       let isDirectory = kind(of: path) == .directory
       let files = isDirectory ? try filesBelow(path) : [path]
       guard !files.isEmpty else { throw TextError.directoryWithoutFiles(path: path) }
-      let sizes = try files.map { try fileSize(of: $0) ?? 0 }
-      self.init(expectedCount: sizes.reduce(files.count, +))
+      let byteCount = files.map { file in
+        if case .file(let size) = kind(of: file) { size } else { 0 }
+      }.reduce(files.count, +)
+      // Even text of three bytes a character would not fit.
+      guard byteCount / 3 <= physicalMemoryBytes() else {
+        throw TextError.tooLarge(path: path, bytes: byteCount, memoryBytes: physicalMemoryBytes())
+      }
+      self.init(expectedCount: min(byteCount, physicalMemoryBytes()))
       for file in files { try append(file: file, format: format) }
-      guard tokens.count > (format.endToken ? files.count : 0) else { throw TextError.empty(path: path) }
+      guard count > (format.endToken ? files.count : 0) else { throw TextError.empty(path: path) }
     }
   }
 }

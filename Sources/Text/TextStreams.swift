@@ -40,10 +40,10 @@ public struct TextStreams: Sendable {
   public let streams: Range<Int>
   /// The units of each.
   public let columns: Int
-  /// Starts with these streams, one after the other.
+  /// These streams, one after the other.
   private let tokens: Tokens
 
-  /// - Parameter tokens: the units of `streams`, one stream after the other; more may follow.
+  /// - Parameter tokens: the units of `streams`, one stream after the other.
   public init(_ tokens: Tokens, streams: Range<Int>, columns: Int) {
     precondition(tokens.count >= streams.count * columns)
     self.tokens = tokens

@@ -1,28 +1,45 @@
-/// A text as token ids, one byte each where all fit, else two.
-public enum Tokens: Equatable, Sendable {
-  case bytes([UInt8])
-  case words([UInt16])
-
-  public var count: Int {
-    switch self {
-    case .bytes(let ids): ids.count
-    case .words(let ids): ids.count
-    }
+/// A text, or a part of one, as token ids: one byte each where all fit, else two. Parts share the text's memory.
+public struct Tokens: Sendable {
+  public enum Storage: Sendable {
+    case bytes([UInt8])
+    case words([UInt16])
   }
 
+  /// The whole text's ids.
+  public let storage: Storage
+  /// Which of them these are.
+  public let range: Range<Int>
+
+  public init(_ storage: Storage) {
+    self.storage = storage
+    range =
+      switch storage {
+      case .bytes(let ids): ids.indices
+      case .words(let ids): ids.indices
+      }
+  }
+
+  private init(_ storage: Storage, _ range: Range<Int>) {
+    self.storage = storage
+    self.range = range
+  }
+
+  public var count: Int { range.count }
+
+  /// The id at `index`, counted from the start of these tokens.
   public subscript(index: Int) -> UInt16 {
-    switch self {
+    let index = range.lowerBound + index
+    assert(range.contains(index))
+    return switch storage {
     case .bytes(let ids): UInt16(ids[index])
     case .words(let ids): ids[index]
     }
   }
 
-  /// The tokens of `range` in memory of their own.
-  public func copy(of range: Range<Int>) -> Tokens {
-    switch self {
-    case .bytes(let ids): .bytes(Array(ids[range]))
-    case .words(let ids): .words(Array(ids[range]))
-    }
+  /// The part at `part`, counted from the start of these tokens.
+  public subscript(part: Range<Int>) -> Tokens {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count)
+    return Tokens(storage, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
   }
 
   /// Whether ids below `vocabulary` fit in a byte.

@@ -2,7 +2,7 @@
 public struct Vocabulary: Equatable, Sendable {
   public static let unknown: UInt16 = 0
   public static let padding: UInt16 = 1
-  static let specials = ["<unk>", "<pad>"]
+  public static let specials = ["<unk>", "<pad>"]
   static let endName = "<eos>"
 
   /// The units of ids 2, 3, ...
@@ -51,7 +51,11 @@ extension Vocabulary {
   public init(strings: [String], unit: TextFormat.Unit) throws {
     guard Array(strings.prefix(2)) == Self.specials else {
       throw VocabularyError(
-        entry: 0, expected: "<unk> and <pad> first", found: "\(strings.prefix(2).joined(separator: " "))")
+        entry: 0, expected: "<unk> and <pad> first",
+        found: strings.isEmpty ? "nothing" : strings.prefix(2).joined(separator: " "))
+    }
+    guard strings.count > Self.specials.count else {
+      throw VocabularyError(entry: Self.specials.count, expected: "at least one character", found: "none")
     }
     guard strings.count <= Self.maximumCount else {
       throw VocabularyError(

@@ -29,8 +29,10 @@ struct ChartrainDist: ParsableCommand {
     do {
       let launch = try Launch(environment: ProcessInfo.processInfo.environment)
       do {
-        try checkCommandName(CommandLine.arguments.dropFirst().first)
+        try checkCommandName(Array(CommandLine.arguments.dropFirst()))
         var command = try parseAsRoot()
+        // All other commands are the work of one process.
+        guard launch.isRoot || command is TrainCommand else { return }
         try command.run()
       } catch {
         Failure.end(error, launch)
@@ -41,7 +43,8 @@ struct ChartrainDist: ParsableCommand {
   }
 
   /// A first word that is no option must be a command; the parser alone would take it for a stray argument of `train`.
-  private static func checkCommandName(_ word: String?) throws {
+  private static func checkCommandName(_ arguments: [String]) throws {
+    let word = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
     guard let word, !word.hasPrefix("-") else { return }
     let known = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
     guard !known.contains(word) else { return }

@@ -12,7 +12,7 @@ enum Failure {
   /// The exit status for `error`.
   static func status(_ error: any Error) -> Int32 {
     switch error {
-    case is OptionError, is ModelConfigError: EX_USAGE
+    case is OptionError, is ModelConfigError, is MemoryError: EX_USAGE
     case is TextError, is CheckpointError, is SafeTensorsError, is VocabularyError: EX_DATAERR
     case is StorageError: EX_IOERR
     case is TrainingRun.Diverged, is RanksDiffer, is RankError: EXIT_FAILURE
@@ -32,8 +32,8 @@ enum Failure {
   static func end(_ error: any Error, _ launch: Launch?) -> Never {
     let status = status(error)
     guard launch?.isRoot ?? true else {
-      // mpirun kills the others as soon as one rank ends with a failure: leave rank 0 the time to speak.
-      if status != 0 { sleep(1) }
+      // mpirun kills all ranks as soon as one ends with a failure: that must be rank 0, once it has spoken.
+      if status != 0 { sleep(60) }
       exit(status)
     }
     if status == 0 {

@@ -17,8 +17,10 @@ func runOnRanks(_ body: (any World) throws -> Void) throws -> Never {
   do {
     var status = EXIT_SUCCESS
     do { try body(world) } catch let failure as AgreedFailure {
-      if world.isRoot, let cause = failure.cause { Terminal.writeError(Failure.line(cause)) }
-      status = try world.broadcast(failure.cause.map(Failure.status) ?? EXIT_FAILURE)
+      if world.rank == failure.speaker, let cause = failure.cause {
+        Terminal.writeError(Failure.line(cause))
+      }
+      status = try world.allGather(failure.cause.map(Failure.status) ?? EXIT_FAILURE)[failure.speaker]
     }
     try world.finish()
     exit(status)

@@ -22,6 +22,8 @@ final class ModelFixture {
       dropout: dropout)
     parameters = ParameterSet(model)
     parameters.initialise(RandomSource(seed: 3))
+    // Twice the usual weights, so that the lower layers matter too.
+    for index in 0..<parameters.flat.count { parameters.flat[index] *= 2 }
     pass = WindowPass(parameters, streams: Self.streams, capacity: length)
     var numbers = TestNumbers(17)
     inputs = numbers.tokens(length * Self.streams, below: Self.vocabulary)

@@ -36,6 +36,5 @@ import Testing
       let error = relativeError(found.elements.array, expected.elements.array)
       #expect(error < 1e-5, "\(name) of \(shape)")
     }
-    withExtendedLifetime(next) {}
   }
 }

@@ -9,6 +9,12 @@ import Training
   private let checkpoint = "run/checkpoints/best.safetensors"
   private static let text = String(repeating: "Größe ist relativ, sagte er. ", count: 200)
 
+  /// What a run on ``text`` validates on.
+  private static var tail: String {
+    let scalars = Array(text.unicodeScalars)
+    return String(String.UnicodeScalarView(scalars.suffix(scalars.count / 10)))
+  }
+
   init() throws {
     directory.write("text.txt", Self.text)
     let outcome = try run([
@@ -41,13 +47,13 @@ import Training
   @Test func sampleStreamsAsItGenerates() throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Program.path("chartrain-dist"))
-    process.arguments = ["sample", "--checkpoint", directory.path(checkpoint), "--length", "1000000000"]
+    process.arguments = ["sample", "--checkpoint", directory.path(checkpoint), "--length", "100000000"]
     let pipe = Pipe()
     process.standardOutput = pipe
     try process.run()
-    let first = pipe.fileHandleForReading.availableData
-    process.terminate()
-    #expect(!first.isEmpty)
+    defer { process.terminate() }
+    let first = pipe.fileHandleForReading.readData(ofLength: 20)
+    #expect(first.count == 20)
   }
 
   @Test func evalAgreesWithTheRunAndItself() throws {
@@ -58,6 +64,14 @@ import Training
     #expect(nats > 0 && nats < 0.5)
     #expect(abs(try #require(report["bitsPerCharacter"]) - nats / log(2)) < 1e-9)
     #expect(report["characters"] == Double(8 * (Self.text.unicodeScalars.count / 8 - 1)))
+    // The run validated on the last tenth.
+    directory.write("tail.txt", Self.tail)
+    let tail = try run(["eval", "--checkpoint", checkpoint, "--data", "tail.txt", "--json"])
+    let best = try #require(try Checkpoint(path: directory.path(checkpoint)).progress?.bestValidLoss)
+    let tailReport = try JSONDecoder().decode([String: Double].self, from: Data(tail.output.utf8))
+    #expect(abs(tailReport["natsPerCharacter"]! - best) < 1e-9)
+    let tooMany = try run(["eval", "--checkpoint", checkpoint, "--data", "text.txt", "--bs", "500000"])
+    #expect(tooMany.status == 65 && tooMany.errors.contains("too short"), "\(tooMany.errors)")
     let table = try run(["eval", "--checkpoint", checkpoint, "--data", "text.txt", "--bs", "1"])
     #expect(table.output.contains("perplexity"))
   }
@@ -71,20 +85,45 @@ import Training
     }
   }
 
+  /// They are the work of one process, however many there are.
+  @Test func underMPIRankZeroAloneWorks() throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["eval", "--checkpoint", checkpoint, "--data", "text.txt", "--json"], ranks: 3,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0)
+    #expect(outcome.output.split(separator: "\n").count == 1, "\(outcome.output)")
+  }
+
+  @Test func unknownCharactersOfThePrimeAreSaid() throws {
+    let outcome = try run(["sample", "--checkpoint", checkpoint, "--prime", "日本", "--length", "5"])
+    #expect(outcome.status == 0)
+    #expect(outcome.errorLines.count == 1 && outcome.errors.contains("2 of the prime"), "\(outcome.errors)")
+  }
+
   @Test func exportedModelsEvaluateTheSame() throws {
     #expect(try run(["export", "--checkpoint", checkpoint, "--to", "model.safetensors"]).status == 0)
     let arguments = ["eval", "--data", "text.txt", "--json", "--checkpoint"]
     #expect(try run(arguments + ["model.safetensors"]).output == run(arguments + [checkpoint]).output)
     let refused = try run(["export", "--checkpoint", checkpoint, "--to", "model.onnx"])
     #expect(refused.status == 64)
+    try FileManager.default.copyItem(
+      atPath: directory.path("model.safetensors"), toPath: directory.path("same.safetensors"))
+    #expect(
+      try run(["export", "--checkpoint", "same.safetensors", "--to", "./same.safetensors"]).status == 64)
   }
 
   /// The other way round of the golden numbers: PyTorch takes our file as it is and finds the same loss.
   @Test(
     .enabled(if: Outside.pythonWithPyTorch != nil, "no Python with PyTorch: launch/pytorch installs one"),
-    arguments: ["run/checkpoints/best.safetensors", "model.safetensors"])
-  func pyTorchLoadsOurFiles(file: String) throws {
-    _ = try run(["export", "--checkpoint", checkpoint, "--to", "model.safetensors"])
+    arguments: ["rnn", "gru", "lstm"])
+  func pyTorchLoadsOurFiles(cell: String) throws {
+    let trained = try run([
+      "--run-dir", cell, "--train", "text.txt", "--hidden", "20", "--layers", "3", "--cell", cell, "--bs",
+      "8",
+      "--max-steps", "30", "--lowercase", "--quiet",
+    ])
+    #expect(trained.status == 0, "\(trained.errors)")
+    let file = "\(cell)/checkpoints/last.safetensors"
     let ours = try run(["eval", "--checkpoint", file, "--data", "text.txt", "--json"])
     let theirs = try Program.run(
       [

@@ -44,8 +44,41 @@ import Training
     #expect(outcome.output.contains("over entropy"))
     #expect(outcome.output.contains("true entropy is 0.4001"))
     #expect(outcome.output.split(separator: "\n").filter { $0.hasSuffix("best") }.count == 1)
-    #expect(
-      !outcome.output.contains("\r") || outcome.output.contains("\r\n"), "a progress bar without a terminal")
+    #expect(!outcome.output.contains("\u{1B}"), "a progress bar without a terminal")
+  }
+
+  /// On a terminal, which `script` provides: a bar with rate and time left, in the epoch and in validation.
+  @Test(arguments: [nil, 2])
+  func onATerminalThereIsAProgressBar(ranks: Int?) throws {
+    let launcher = ranks.map { "mpirun -q -n \($0) " } ?? ""
+    let command = "\(launcher)\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 60"
+    let outcome = try Program.run(
+      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.output)")
+    let bars = outcome.output.components(separatedBy: "\u{1B}[K").dropFirst()
+    for label in ["epoch 1 [", "validation ["] {
+      let bar = try #require(bars.first { $0.hasPrefix(label) }, "no bar '\(label)'")
+      #expect(bar.contains("chars/s") && bar.contains("left") && bar.contains("%"), "\(bar)")
+    }
+  }
+
+  @Test func configListsEveryOption() throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["--run-dir", "run", "--hidden", "8", "--max-steps", "1", "--lr", "0.01", "--quiet"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0)
+    let data = try Data(contentsOf: URL(fileURLWithPath: directory.path("run/config.json")))
+    let config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    for key in [
+      "train", "valid", "validFraction", "unit", "lowercase", "minFreq", "newlines", "cell", "layers",
+      "hidden",
+      "embedding", "dropout", "bs", "bptt", "bpttJitter", "epochs", "lr", "phase", "weightDecay", "clipNorm",
+      "seed",
+      "maxSteps", "runDir", "checkpointEvery", "keep", "threads", "validate", "quiet", "verbose",
+    ] { #expect(config[key] != nil, "\(key)") }
+    #expect(config["lr"] as? Double == 0.01 && config["epochs"] as? Int == 4)
+    #expect(config["runDir"] as? String == "run" && config["train"] is NSNull)
   }
 
   @Test func quietIsQuiet() throws {

@@ -22,8 +22,8 @@ private func prepare(
 
 /// The text that `prepared` holds, `#` for `<unk>` and `$` for the end mark.
 private func decoded(_ prepared: PreparedText) -> String {
-  let scalars = (0..<prepared.tokens.count).map { index -> Unicode.Scalar in
-    guard let unit = prepared.vocabulary.unit(of: prepared.tokens[index]) else { return "#" }
+  let scalars = (0..<prepared.train.count).map { index -> Unicode.Scalar in
+    guard let unit = prepared.vocabulary.unit(of: prepared.train[index]) else { return "#" }
     return unit == .end ? "$" : Unicode.Scalar(unit.value)!
   }
   return String(String.UnicodeScalarView(scalars))
@@ -56,7 +56,7 @@ private func decoded(_ prepared: PreparedText) -> String {
   @Test func piecesMayCutSequences() throws {
     let text = String(repeating: "€", count: 400_000)
     let prepared = try prepare(text + "a")
-    #expect(prepared.tokens.count == 400_001)
+    #expect(prepared.train.count == 400_001)
     #expect(prepared.vocabulary.count == 4)
   }
 
@@ -64,8 +64,8 @@ private func decoded(_ prepared: PreparedText) -> String {
     let bytes = (0...255).map { UInt8($0) } + [0xFF, 0xFE]
     let prepared = try prepare([("any.bin", bytes)], TextFormat(unit: .byte))
     #expect(prepared.vocabulary.count == 258)
-    let values = (0..<prepared.tokens.count).map {
-      UInt8(prepared.vocabulary.unit(of: prepared.tokens[$0])!.value)
+    let values = (0..<prepared.train.count).map {
+      UInt8(prepared.vocabulary.unit(of: prepared.train[$0])!.value)
     }
     #expect(values == bytes)
   }
@@ -78,7 +78,7 @@ private func decoded(_ prepared: PreparedText) -> String {
     let lower = TextFormat(lowercase: true)
     #expect(decoded(try prepare("AbÉΣİß", lower)) == "abéσi\u{307}ß")
     let bytes = try prepare([("b", Array("AzÉ".utf8))], TextFormat(unit: .byte, lowercase: true))
-    #expect((0..<4).map { bytes.vocabulary.unit(of: bytes.tokens[$0])!.value } == [0x61, 0x7A, 0xC3, 0x89])
+    #expect((0..<4).map { bytes.vocabulary.unit(of: bytes.train[$0])!.value } == [0x61, 0x7A, 0xC3, 0x89])
   }
 
   @Test func newlinesAreKeptOrStripped() throws {
@@ -106,12 +106,14 @@ private func decoded(_ prepared: PreparedText) -> String {
     let scalars = (0..<600).map { Character(Unicode.Scalar(0x4E00 + $0)!) }
     let text = String(scalars) + String(scalars.reversed()) + String(scalars.prefix(5))
     let prepared = try prepare(text)
-    guard case .words = prepared.tokens else { return #expect(Bool(false), "expected two bytes a token") }
+    guard case .words = prepared.train.storage else {
+      return #expect(Bool(false), "expected two bytes a token")
+    }
     #expect(decoded(prepared) == text)
     let few = try prepare(text, minimumFrequency: 3)
-    guard case .bytes = few.tokens else { return #expect(Bool(false), "expected one byte a token") }
+    guard case .bytes = few.train.storage else { return #expect(Bool(false), "expected one byte a token") }
     #expect(few.vocabulary.count == 7)
-    #expect(few.tokens.count == 1205)
+    #expect(few.train.count == 1205)
   }
 
   @Test func theTailValidates() throws {
@@ -119,7 +121,7 @@ private func decoded(_ prepared: PreparedText) -> String {
     let path = directory.write("t", "aaaaabbbbc")
     let prepared = try PreparedText(
       train: .path(path), valid: nil, validFraction: 0.2, format: TextFormat(), minimumFrequency: 1)
-    #expect(prepared.trainCount == 8)
+    #expect(prepared.train.count == 8)
     #expect(prepared.valid.count == 2)
     // The vocabulary is the training text's alone.
     #expect(prepared.vocabulary.strings == ["<unk>", "<pad>", "a", "b"])
@@ -145,9 +147,9 @@ private func decoded(_ prepared: PreparedText) -> String {
       train: .path(Outside.nietzsche + "/trn.txt"), valid: .path(Outside.nietzsche + "/val.txt"),
       validFraction: 0.1, format: TextFormat(lowercase: true, newlines: .strip, endToken: true),
       minimumFrequency: 3)
-    #expect(prepared.trainCount == 485_749)
+    #expect(prepared.train.count == 485_749)
     #expect(prepared.vocabulary.count == 55)
-    #expect(try StreamSplit(count: prepared.trainCount, streams: 64, name: "").columns == 7_589)
+    #expect(try StreamSplit(count: prepared.train.count, streams: 64, name: "").columns == 7_589)
     #expect(try StreamSplit(count: prepared.valid.count, streams: 64, name: "").columns == 1_643)
   }
 }
@@ -167,7 +169,8 @@ private func decoded(_ prepared: PreparedText) -> String {
   }
 
   @Test(arguments: [
-    ["a", "b"], ["<unk>"], ["<unk>", "<pad>", "ab"], ["<unk>", "<pad>", "a", "a"], ["<unk>", "<pad>", ""],
+    ["a", "b"], ["<unk>"], ["<unk>", "<pad>"], [], ["<unk>", "<pad>", "ab"], ["<unk>", "<pad>", "a", "a"],
+    ["<unk>", "<pad>", ""],
   ])
   func othersAreRefused(strings: [String]) {
     #expect(throws: VocabularyError.self) { try Vocabulary(strings: strings, unit: .scalar) }

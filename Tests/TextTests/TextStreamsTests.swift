@@ -12,11 +12,11 @@ import Text
 
   /// Stream b is the contiguous text from b * columns, on whichever rank.
   @Test func windowsAreTimeFirstAndContiguousInEachStream() throws {
-    let text = Tokens.bytes((0..<31).map { UInt8($0) })
+    let text = Tokens(.bytes((0..<31).map { UInt8($0) }))
     let split = try StreamSplit(count: 31, streams: 3, name: "")
     #expect(split.columns == 10)
     let shard = 1..<3
-    let streams = TextStreams(text.copy(of: split.units(of: shard)), streams: shard, columns: 10)
+    let streams = TextStreams(text[split.units(of: shard)], streams: shard, columns: 10)
     var window = TextWindow()
     streams.read(&window, column: 4, length: 3)
     #expect(window.inputs == [14, 24, 15, 25, 16, 26])

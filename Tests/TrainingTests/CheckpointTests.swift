@@ -103,6 +103,7 @@ import Training
     ("\"gru\"", "\"gnu\"", "unknown cell"), ("\"hidden\":3", "\"hidden\":4", "shape"),
     ("\"hidden\":3", "\"hidden\":-3", "hidden"), (",\"unit\":\"scalar\"", "", "unit"),
     ("\"layers\":1", "\"layers\":2", "rnn.weight_ih_l1"), ("}", "", "complete"),
+    ("\"hidden\":3", "\"hidden\":1e30", "valid"),
   ])
   func whatDoesNotFitIsRefused(old: String, new: String, word: String) throws {
     let path = try writeForeign(config: Self.foreignConfig.replacingOccurrences(of: old, with: new))

@@ -15,8 +15,8 @@ import Training
         cell: CellKind(named: "lstm")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2, dropout: 0.5))
     parameters.initialise(RandomSource(seed: 2))
     var numbers = TestNumbers(8)
-    let tokens = Tokens.bytes(numbers.tokens(320, below: 9).map { UInt8($0) })
-    let evaluation = try Evaluator(parameters, streams: streams).evaluate(tokens, name: "")
+    let tokens = Tokens(.bytes(numbers.tokens(320, below: 9).map { UInt8($0) }))
+    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: "").evaluate()
     let columns = 320 / streams
     #expect(evaluation.characters == streams * (columns - 1))
     var sum = 0.0

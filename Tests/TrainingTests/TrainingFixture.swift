@@ -22,7 +22,7 @@ enum TrainingFixture {
     config.embedding = 6
     config.bs = 10
     config.bptt = 7
-    config.phases = [Phase(epochs: 100, lr: 0.01)]
+    config.setPhases([Phase(epochs: 100, lr: 0.01)])
     config.sampleLength = 20
     return config
   }
@@ -53,8 +53,10 @@ enum TrainingFixture {
 
   /// A whole run on `ranks` ranks, into `runDirectory`.
   static func run(_ config: TrainingConfig, runDirectory: String, ranks: Int = 1) throws {
-    _ = try ThreadWorld.run(size: ranks) { world in
-      try TrainingRun(config, runDirectory: runDirectory, world, SilentObserver(), silentLogger).run()
+    var config = config
+    config.runDir = runDirectory
+    _ = try ThreadWorld.run(size: ranks) { [config] world in
+      try TrainingRun(config, world, SilentObserver(), silentLogger).run()
     }
   }
 
@@ -64,7 +66,7 @@ enum TrainingFixture {
 final class SilentObserver: RunObserver {
   func runBegan(_ summary: RunSummary) {}
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(fraction: Double) {}
+  func validationAdvanced(characters: Int, of total: Int) {}
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   func sampled(_ text: String) {}
   func runEnded(_ directory: RunDirectory) {}

@@ -2,6 +2,7 @@ import Foundation
 import Ranks
 import TestSupport
 import Testing
+import Text
 import Training
 
 @Suite struct TrainingRunTests {
@@ -19,7 +20,7 @@ import Training
   @Test(arguments: [1, 3])
   func aRunWritesItsFiles(ranks: Int) throws {
     var config = TrainingFixture.config(directory)
-    config.phases = [Phase(epochs: 2, lr: 0.01), Phase(epochs: 1, lr: 0.001, adam: .fresh)]
+    config.setPhases([Phase(epochs: 2, lr: 0.01), Phase(epochs: 1, lr: 0.001, adam: .fresh)])
     config.checkpointEvery = 20
     config.keep = 2
     try TrainingFixture.run(config, runDirectory: runPath, ranks: ranks)
@@ -50,6 +51,7 @@ import Training
     #expect(abs(try #require(last.progress?.bestValidLoss) - best) < 1e-12)
     let samples = try String(contentsOfFile: runPath + "/samples.txt", encoding: .utf8)
     #expect(samples.contains("--- epoch 3\n"))
+    config.runDir = runPath
     let configText = try String(contentsOfFile: runPath + "/config.json", encoding: .utf8)
     #expect(try JSONDecoder().decode(TrainingConfig.self, from: Data(configText.utf8)) == config)
   }
@@ -57,9 +59,10 @@ import Training
   /// Validation, sampling and saving leave training alone.
   @Test func validationDoesNotDisturbTraining() throws {
     var config = TrainingFixture.config(directory)
-    config.phases = [Phase(epochs: 3, lr: 0.01)]
+    config.setPhases([Phase(epochs: 3, lr: 0.01)])
+    config.valid = config.train
     try TrainingFixture.run(config, runDirectory: runPath)
-    config.validate = false
+    (config.valid, config.validate) = (nil, false)
     config.sampleLength = 0
     let bare = directory.path("bare")
     try TrainingFixture.run(config, runDirectory: bare)
@@ -73,7 +76,7 @@ import Training
     var losses: [[Double]] = []
     for adam in Phase.Moments.allCases {
       var config = TrainingFixture.config(directory)
-      config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 1, lr: 0.01, adam: adam)]
+      config.setPhases([Phase(epochs: 1, lr: 0.01), Phase(epochs: 1, lr: 0.01, adam: adam)])
       let path = directory.path(adam.rawValue)
       try TrainingFixture.run(config, runDirectory: path)
       losses.append(try lines("step", in: path).map { $0["loss"] as! Double })
@@ -99,13 +102,13 @@ import Training
   @Test(arguments: [1, 3], [3e37, 1e38])
   func divergenceEndsTheRunOnAllRanks(ranks: Int, lr: Double) throws {
     var config = TrainingFixture.config(directory, cell: "rnn")
-    config.phases = [Phase(epochs: 5, lr: lr)]
+    config.setPhases([Phase(epochs: 5, lr: lr)])
     config.maxSkippedSteps = 4
-    let runPath = runPath
+    config.runDir = runPath
     let messages = try ThreadWorld.run(size: ranks) { [config] world -> String in
       do {
         try TrainingRun(
-          config, runDirectory: runPath, world, SilentObserver(), TrainingFixture.silentLogger
+          config, world, SilentObserver(), TrainingFixture.silentLogger
         ).run()
         return "no failure"
       } catch let failure as AgreedFailure {
@@ -126,6 +129,53 @@ import Training
     }
   }
 
+  /// Epochs shorter than the steps it takes to give up: what is not finite must never replace what is.
+  @Test func whatIsNotFiniteIsNeverSaved() throws {
+    var config = TrainingFixture.config(directory, cell: "rnn")
+    config.train = directory.write("tiny.txt", String(repeating: "abcdefgh", count: 15))
+    config.bs = 4
+    config.setPhases([Phase(epochs: 1, lr: 0.01), Phase(epochs: 30, lr: 1e38, adam: .fresh)])
+    config.checkpointEvery = 2
+    #expect(throws: AgreedFailure.self) { try TrainingFixture.run(config, runDirectory: runPath, ranks: 2) }
+    #expect(try lines("epoch").count > 2)
+    #expect(try lines("epoch").last?["validLoss"] == nil)
+    for name in try FileManager.default.contentsOfDirectory(atPath: runPath + "/checkpoints") {
+      #expect(throws: Never.self, "\(name)") {
+        try Checkpoint(path: runPath + "/checkpoints/" + name).loadParameters()
+      }
+    }
+    #expect(try Checkpoint(path: runPath + "/checkpoints/last.safetensors").progress?.epoch == 1)
+  }
+
+  @Test func withoutValidationAllTheTextTrains() throws {
+    let config = TrainingFixture.config(directory)
+    let world = ThreadWorld.single()
+    let some = try SharedText(config, world).root!
+    var without = config
+    without.validate = false
+    let all = try SharedText(without, world).root!
+    #expect(all.train.count == some.train.count + some.valid.count && all.valid.count == 0)
+  }
+
+  @Test func theEntropyIsShownForTheCorpusAsItIs() {
+    var config = TrainingConfig()
+    #expect(config.entropyRate == BuiltInCorpus.grammar.entropyRate)
+    config.newlines = .strip
+    #expect(config.entropyRate == nil)
+  }
+
+  @Test func whatNoMachineCanHoldIsRefused() throws {
+    var config = TrainingFixture.config(directory)
+    config.hidden = 65_536
+    config.layers = 255
+    #expect {
+      try TrainingFixture.run(config, runDirectory: runPath, ranks: 3)
+    } throws: { error in
+      (error as? AgreedFailure)?.cause is MemoryError
+    }
+    #expect(!FileManager.default.fileExists(atPath: runPath))
+  }
+
   @Test func aDirectoryWithARunIsLeftAlone() throws {
     var config = TrainingFixture.config(directory)
     config.maxSteps = 2
@@ -138,11 +188,11 @@ import Training
   @Test func badInputEndsAllRanksAlike() throws {
     var config = TrainingFixture.config(directory)
     config.train = directory.write("short", "ab")
-    let path = runPath
+    config.runDir = runPath
     let outcomes = try ThreadWorld.run(size: 3) { [config] world -> String in
       do {
         _ = try TrainingRun(
-          config, runDirectory: path, world, SilentObserver(), TrainingFixture.silentLogger)
+          config, world, SilentObserver(), TrainingFixture.silentLogger)
         return "no failure"
       } catch let failure as AgreedFailure {
         return failure.cause.map { "\($0)" } ?? "agreed"

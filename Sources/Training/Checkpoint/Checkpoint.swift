@@ -24,7 +24,7 @@ public struct Checkpoint: Sendable {
     }
     func decode<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value {
       do { return try JSON.decode(type, from: try metadata(key)) } catch let error as DecodingError {
-        throw refuse("'\(key)' to be complete", error.summary)
+        throw refuse("'\(key)' to be complete and valid", error.summary)
       }
     }
     let version = try metadata(CheckpointFormat.versionKey)
@@ -56,11 +56,15 @@ public struct Checkpoint: Sendable {
 
   /// Reads the model's parameters.
   ///
-  /// - Throws: `SafeTensorsError`, or `StorageError`.
+  /// - Throws: ``CheckpointError`` if they are not finite, `SafeTensorsError`, `StorageError`, or ``MemoryError``.
   public func loadParameters() throws -> ParameterSet {
+    try model.requireMemory(copies: 1, streams: 1, length: 1)
     let parameters = ParameterSet(model)
     for tensor in parameters.layout.tensors {
       try file.read(try find(tensor), into: parameters.elements(of: tensor))
+    }
+    guard parameters.areFinite else {
+      throw CheckpointError(path: file.path, expected: "finite parameters", found: "infinite ones or NaN")
     }
     return parameters
   }
@@ -96,7 +100,7 @@ extension DecodingError {
     }
     return switch self {
     case .keyNotFound(let key, _): "no '\(key.stringValue)'"
-    case .typeMismatch(let type, let context): "something other than \(type)\(place(context))"
+    case .typeMismatch(_, let context): "a value of another type\(place(context))"
     case .valueNotFound(_, let context): "null\(place(context))"
     case .dataCorrupted(let context): context.debugDescription + place(context)
     @unknown default: "something else"

@@ -17,6 +17,8 @@ public struct OptionError: Error, CustomStringConvertible {
 }
 
 extension TrainingConfig {
+  public static let maximumStreams = 1_000_000
+
   /// Checks that each rank gets a stream.
   ///
   /// - Throws: ``OptionError``.
@@ -31,7 +33,13 @@ extension TrainingConfig {
   ///
   /// - Throws: ``OptionError`` that names the first value out of range.
   public func checkValues() throws {
-    try require("bs", bs, in: 1...1_000_000)
+    for (option, path) in [("train", train), ("valid", valid), ("run-dir", runDir)] where path == "" {
+      throw OptionError(option: option, expected: "a path", found: "nothing")
+    }
+    if valid != nil, !validate {
+      throw OptionError(option: "valid", expected: "no validation text with --no-validate", found: "one")
+    }
+    try require("bs", bs, in: 1...Self.maximumStreams)
     try require("bptt", bptt, in: 1...WindowLengths.maximumNominal)
     try require("min-freq", minFreq, in: 1...Int.max)
     try require("layers", layers, in: 1...ModelConfig.maximumLayers)

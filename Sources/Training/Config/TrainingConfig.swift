@@ -1,9 +1,9 @@
 import CharModel
 import Text
 
-/// Every option of a training run, as resolved. Written to `config.json` and into each checkpoint; the keys
-/// are the command line's option names in camel case.
-public struct TrainingConfig: Codable, Equatable, Sendable {
+/// Every option of a training run, as resolved. Written to `config.json` and into each checkpoint; the keys are the
+/// command line's option names in camel case.
+public struct TrainingConfig: Equatable, Sendable {
   // MARK: Text
 
   /// A file or directory; nil for the built-in corpus.
@@ -36,7 +36,11 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
   public var bptt = 32
   /// Random window lengths: see ``WindowLengths``.
   public var bpttJitter = false
-  public var phases = Phase.standard
+  /// One phase, said in short: `epochs` at the rate `lr`. Both are nil where `phase` says it.
+  public var epochs: Int?
+  public var lr: Double?
+  /// The phases, empty where `epochs` and `lr` say it.
+  public var phase = Phase.standard
   public var weightDecay = 0.0
   /// AdamW's weight decay instead of coupled L2.
   public var decoupledWeightDecay = false
@@ -51,6 +55,8 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
 
   // MARK: Run
 
+  /// The directory for the run's files, nil for `runs/<date-time>`.
+  public var runDir: String?
   /// Whether rank 0 validates after each epoch.
   public var validate = true
   /// Characters of the sample shown after each epoch; 0 for none.
@@ -63,8 +69,26 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
   public var checkEvery: Int?
   /// Threads that matrix products may use on each rank.
   public var threads = 1
+  public var quiet = false
+  public var verbose = false
 
   public init() {}
+
+  /// What the run goes through.
+  public var phases: [Phase] {
+    guard let epochs, let lr else { return phase }
+    return [Phase(epochs: epochs, lr: lr)]
+  }
+
+  /// Says the phases in short: one, of so many epochs at such a rate.
+  public mutating func setSinglePhase(epochs: Int, lr: Double) {
+    (self.epochs, self.lr, phase) = (epochs, lr, [])
+  }
+
+  /// Sets the phases one by one.
+  public mutating func setPhases(_ phases: [Phase]) {
+    (epochs, lr, phase) = (nil, nil, phases)
+  }
 
   public var textFormat: TextFormat {
     TextFormat(unit: unit, lowercase: lowercase, newlines: newlines, endToken: endToken)
@@ -72,7 +96,12 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
 
   public var trainSource: TextSource { train.map { .path($0) } ?? .builtInCorpus }
   public var validSource: TextSource? { valid.map { .path($0) } }
-  public var isOnBuiltInCorpus: Bool { train == nil }
+
+  /// The entropy rate of the text to train on, in nats per character, where it is known: that of the built-in corpus
+  /// as it is.
+  public var entropyRate: Double? {
+    train == nil && textFormat == TextFormat() && minFreq == 1 ? BuiltInCorpus.grammar.entropyRate : nil
+  }
 
   /// - Parameter vocabulary: V.
   /// - Throws: `ModelConfigError`.
@@ -80,30 +109,6 @@ public struct TrainingConfig: Codable, Equatable, Sendable {
     try ModelConfig(
       cell: cell, vocabulary: vocabulary, embedding: embedding, hidden: hidden, layers: layers,
       dropout: dropout)
-  }
-}
-
-/// A stretch of training with settings of its own.
-public struct Phase: Codable, Equatable, Sendable {
-  public enum Moments: String, CaseIterable, Codable, Sendable {
-    /// Go on with Adam's moments as the phase before left them.
-    case keep
-    /// Start with moments of zero, as a new optimizer does.
-    case fresh
-  }
-
-  public var epochs: Int
-  /// The learning rate.
-  public var lr: Double
-  public var adam: Moments
-
-  /// Fast, then fine: enough for the built-in corpus.
-  public static let standard = [Phase(epochs: 4, lr: 3e-3), Phase(epochs: 2, lr: 5e-4)]
-
-  public init(epochs: Int, lr: Double, adam: Moments = .keep) {
-    self.epochs = epochs
-    self.lr = lr
-    self.adam = adam
   }
 }
 

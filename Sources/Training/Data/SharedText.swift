@@ -15,7 +15,9 @@ public struct SharedText {
   /// What rank 0 keeps for itself.
   public struct RootText {
     public let vocabulary: Vocabulary
-    public let trainCount: Int
+    /// The whole training text.
+    public let train: Tokens
+    /// Empty where the run does not validate.
     public let valid: Tokens
   }
 
@@ -25,21 +27,19 @@ public struct SharedText {
   public init(_ config: TrainingConfig, _ world: any World) throws {
     let prepared = try world.onRoot {
       let text = try PreparedText(
-        train: config.trainSource, valid: config.validSource, validFraction: config.validFraction,
+        train: config.trainSource, valid: config.validSource,
+        validFraction: config.validate ? config.validFraction : 0,
         format: config.textFormat, minimumFrequency: config.minFreq)
       let split = try StreamSplit(
-        count: text.trainCount, streams: config.bs, name: "the training text \(config.trainSource.name)")
-      if config.validate {
-        _ = try StreamSplit(count: text.valid.count, streams: 1, name: config.validName)
-      }
+        count: text.train.count, streams: config.bs, name: "the training text \(config.trainSource.name)")
       return (text: text, split: split)
     }
     vocabularyCount = try world.broadcast(prepared?.text.vocabulary.count ?? 0)
     split = StreamSplit(
       streams: config.bs, columns: try world.broadcast(prepared?.split.columns ?? 0))
-    streams = try Self.distribute(prepared?.text.tokens, split, vocabularyCount, world)
+    streams = try Self.distribute(prepared?.text.train, split, vocabularyCount, world)
     root = prepared.map {
-      RootText(vocabulary: $0.text.vocabulary, trainCount: $0.text.trainCount, valid: $0.text.valid)
+      RootText(vocabulary: $0.text.vocabulary, train: $0.text.train, valid: $0.text.valid)
     }
   }
 
@@ -50,16 +50,18 @@ public struct SharedText {
       StreamSplit.shard(streams: split.streams, rank: $0, ranks: world.size)
     }
     let parts = shards.map(split.units)
-    let received: Tokens
-    switch (tokens, Tokens.fitInBytes(vocabulary: vocabularyCount)) {
-    case (.bytes(let ids), _): received = .bytes(try world.scatter(ids, parts: parts))
-    case (.words(let ids), _): received = .words(try world.scatter(ids, parts: parts))
-    case (nil, true): received = .bytes(try world.scatter([], parts: parts))
-    case (nil, false): received = .words(try world.scatter([], parts: parts))
+    // Rank 0's part stays where it is, in the whole: a copy beside it would be the peak of its memory.
+    let local: Tokens
+    switch (tokens?.storage, Tokens.fitInBytes(vocabulary: vocabularyCount)) {
+    case (.bytes(let ids), _):
+      _ = try world.scatter(ids, parts: parts)
+      local = tokens![parts[0]]
+    case (.words(let ids), _):
+      _ = try world.scatter(ids, parts: parts)
+      local = tokens![parts[0]]
+    case (nil, true): local = Tokens(.bytes(try world.scatter([], parts: parts)))
+    case (nil, false): local = Tokens(.words(try world.scatter([], parts: parts)))
     }
-    // Rank 0's streams come first in the text. It copies them out, and so frees the rest, only where that
-    // is most of it: a copy beside the whole would be the peak of its memory.
-    let local = tokens.map { world.size > 2 ? $0.copy(of: parts[0]) : $0 } ?? received
     return TextStreams(local, streams: shards[world.rank], columns: split.columns)
   }
 }

@@ -10,62 +10,64 @@ public struct Evaluation: Equatable, Sendable {
   public let characters: Int
 
   public var bitsPerCharacter: Double { natsPerCharacter / M_LN2 }
+  /// Infinite where it is beyond all numbers.
   public var perplexity: Double { exp(natsPerCharacter) }
 
-  /// One JSON object with these four.
+  /// One JSON object with these four; no perplexity where it is infinite.
   public var jsonLine: String {
     get throws {
       try JSON.line(
         Report(
-          natsPerCharacter: natsPerCharacter, bitsPerCharacter: bitsPerCharacter, perplexity: perplexity,
-          characters: characters))
+          natsPerCharacter: natsPerCharacter, bitsPerCharacter: bitsPerCharacter,
+          perplexity: perplexity.isFinite ? perplexity : nil, characters: characters))
     }
   }
 
   private struct Report: Encodable {
     let natsPerCharacter: Double
     let bitsPerCharacter: Double
-    let perplexity: Double
+    let perplexity: Double?
     let characters: Int
   }
 }
 
-/// Runs a model over texts, each from a zero state of its own, without dropout.
+/// Runs a model over a text from a zero state of its own, without dropout.
 public final class Evaluator {
   private let parameters: ParameterSet
-  private let streams: Int
+  private let text: TextStreams
   private let pass: WindowPass
 
   /// Long enough for efficient products, short enough for little memory; the result does not depend on it.
   private static let windowLength = 32
 
-  /// - Parameter streams: the pieces into which each text is split.
-  public init(_ parameters: ParameterSet, streams: Int) {
+  /// - Parameters:
+  ///   - streams: the pieces into which the text is split, at least 1.
+  ///   - name: what an error calls the text.
+  /// - Throws: `TextError` if the text is too short for the streams, ``MemoryError``.
+  public init(_ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String) throws {
+    let split = try StreamSplit(count: tokens.count, streams: streams, name: name)
+    let capacity = min(Self.windowLength, split.columns - 1)
+    try parameters.config.requireMemory(copies: 1, streams: streams, length: capacity)
     self.parameters = parameters
-    self.streams = streams
-    pass = WindowPass(parameters, streams: streams, capacity: Self.windowLength)
+    text = TextStreams(tokens, streams: 0..<streams, columns: split.columns)
+    pass = WindowPass(parameters, streams: streams, capacity: capacity)
   }
 
-  /// - Parameters:
-  ///   - name: what an error calls the text.
-  ///   - onProgress: given the fraction done, now and then.
-  /// - Throws: `TextError` if the text is too short for the streams.
-  public func evaluate(
-    _ tokens: Tokens, name: String, onProgress: (Double) -> Void = { _ in }
-  ) throws -> Evaluation {
-    let split = try StreamSplit(count: tokens.count, streams: streams, name: name)
-    let text = TextStreams(tokens, streams: 0..<streams, columns: split.columns)
-    let state = HiddenState(parameters.config, streams: streams)
-    var window = TextWindow(capacity: Self.windowLength * streams)
-    let last = split.columns - 1
+  /// The characters that an evaluation predicts.
+  public var characters: Int { (text.columns - 1) * text.count }
+
+  /// - Parameter onProgress: given the characters predicted so far, now and then.
+  public func evaluate(onProgress: (Int) -> Void = { _ in }) -> Evaluation {
+    let state = HiddenState(parameters.config, streams: text.count)
+    var window = TextWindow(capacity: pass.capacity * text.count)
+    let last = text.columns - 1
     var sum = 0.0
-    for column in stride(from: 0, to: last, by: Self.windowLength) {
-      text.read(&window, column: column, length: min(Self.windowLength, last - column))
+    for column in stride(from: 0, to: last, by: pass.capacity) {
+      text.read(&window, column: column, length: min(pass.capacity, last - column))
       _ = pass.forward(window.inputs, state: state)
       sum += pass.loss(window.targets)
-      onProgress(Double(column) / Double(last))
+      onProgress(min(column + pass.capacity, last) * text.count)
     }
-    let characters = last * streams
     return Evaluation(natsPerCharacter: sum / Double(characters), characters: characters)
   }
 

@@ -18,24 +18,37 @@ public struct RunDirectory: Sendable {
   /// - Parameter path: nil for `runs/<date-time>`.
   /// - Throws: ``OptionError`` if there is a run in it, `StorageError`.
   public init(creating path: String?) throws {
-    self.path = path ?? Self.unusedDefault()
-    guard kind(of: config) == .nothing else {
-      throw OptionError(
-        option: "run-dir", expected: "a directory without a run", found: "one in '\(self.path)'")
+    if let path {
+      self.path = path
+      guard kind(of: config) == .nothing else {
+        throw OptionError(
+          option: "run-dir", expected: "a directory without a run", found: "one in '\(path)'")
+      }
+    } else {
+      self.path = try Self.newDefault()
     }
     try makeDirectories(checkpoints)
   }
 
-  private static func unusedDefault() -> String {
+  /// Makes `runs/<date-time>`, or one with a number behind it where another run started in the same second.
+  private static func newDefault() throws -> String {
     var now = time(nil)
     var local = tm()
     localtime_r(&now, &local)
-    let stamp = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
+    let name = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
       buffer.initialize(repeating: 0)
-      strftime(buffer.baseAddress!, buffer.count, "runs/%Y-%m-%d_%H-%M-%S", &local)
+      strftime(buffer.baseAddress!, buffer.count, "%Y-%m-%d_%H-%M-%S", &local)
       return String(cString: buffer.baseAddress!)
     }
-    let candidates = [stamp] + (2...1000).map { "\(stamp)-\($0)" }
-    return candidates.first { kind(of: $0) == .nothing } ?? stamp
+    try makeDirectories(parent)
+    var path = "\(parent)/\(name)"
+    var number = 1
+    while try !makeNewDirectory(path) {
+      number += 1
+      path = "\(parent)/\(name)-\(number)"
+    }
+    return path
   }
+
+  private static let parent = "runs"
 }

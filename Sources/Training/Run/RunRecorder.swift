@@ -1,4 +1,5 @@
 import CharModel
+import Logging
 import Storage
 import Text
 
@@ -9,6 +10,7 @@ final class RunRecorder {
   private let text: SharedText.RootText
   private let trainer: Trainer
   private let observer: any RunObserver
+  private let logger: Logger
   private let evaluator: Evaluator?
   private let metrics: OutputFile
   private let samples: OutputFile
@@ -17,30 +19,35 @@ final class RunRecorder {
 
   /// Makes the run's directory and writes its `config.json`.
   init(
-    _ config: TrainingConfig, runDirectory: String?, ranks: Int, _ text: SharedText.RootText,
-    _ trainer: Trainer, _ observer: any RunObserver
+    _ config: TrainingConfig, ranks: Int, _ text: SharedText.RootText, _ trainer: Trainer,
+    _ observer: any RunObserver, _ logger: Logger
   ) throws {
+    evaluator =
+      config.validate
+      ? try Evaluator(
+        trainer.parameters, text.valid,
+        streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName)
+      : nil
+    // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
+    directory = try RunDirectory(creating: config.runDir)
+    var config = config
+    config.runDir = directory.path
     self.config = config
     self.text = text
     self.trainer = trainer
     self.observer = observer
-    directory = try RunDirectory(creating: runDirectory)
+    self.logger = logger
     let page = try JSON.page(config) + "\n"
     try writeAtomically(to: directory.config) { try $0.write(page) }
     metrics = try OutputFile(appendingTo: directory.metrics)
     samples = try OutputFile(appendingTo: directory.samples)
-    evaluator =
-      config.validate
-      ? Evaluator(
-        trainer.parameters, streams: Evaluator.streams(wanted: config.bs, count: text.valid.count))
-      : nil
     observer.runBegan(
       RunSummary(
         config: config, directory: directory, ranks: ranks,
         parameterCount: trainer.parameters.layout.parameterCount,
-        vocabularyCount: text.vocabulary.count, trainCharacters: text.trainCount,
+        vocabularyCount: text.vocabulary.count, trainCharacters: text.train.count,
         validCharacters: text.valid.count,
-        entropyRate: config.isOnBuiltInCorpus ? BuiltInCorpus.grammar.entropyRate : nil))
+        entropyRate: config.entropyRate))
   }
 
   func stepEnded(_ record: Trainer.StepRecord, seconds: Double) throws {
@@ -59,15 +66,18 @@ final class RunRecorder {
   /// Writes `step-K` and removes the oldest beyond those to keep.
   func saveStep(_ states: CollectedStates) throws {
     let path = directory.checkpoint("step-\(trainer.progress.step)")
-    try trainer.writeCheckpoint(to: path, states, text.vocabulary)
+    guard try write(path, states) else { return }
     stepCheckpoints.append(path)
     while stepCheckpoints.count > config.keep { try removeFile(stepCheckpoints.removeFirst()) }
   }
 
-  /// The validation loss in nats per character, or nil if the run does not validate.
-  func validate() throws -> Double? {
-    try evaluator?.evaluate(text.valid, name: config.validName, onProgress: observer.validationAdvanced)
-      .natsPerCharacter
+  /// The validation loss in nats per character, or nil if the run does not validate or the loss is not finite.
+  func validate() -> Double? {
+    guard let evaluator else { return nil }
+    let evaluation = evaluator.evaluate {
+      observer.validationAdvanced(characters: $0, of: evaluator.characters)
+    }
+    return evaluation.natsPerCharacter.isFinite ? evaluation.natsPerCharacter : nil
   }
 
   func epochEnded(
@@ -86,37 +96,39 @@ final class RunRecorder {
 
   /// Writes `last`, and `best` too where this is the best so far.
   func save(_ states: CollectedStates, isBest: Bool) throws {
-    try trainer.writeCheckpoint(to: directory.checkpoint("last"), states, text.vocabulary)
-    if isBest { try trainer.writeCheckpoint(to: directory.checkpoint("best"), states, text.vocabulary) }
+    guard try write(directory.checkpoint("last"), states) else { return }
+    if isBest { _ = try write(directory.checkpoint("best"), states) }
+  }
+
+  /// Writes a checkpoint, unless the parameters are no numbers any more: the one before is then the last good one.
+  ///
+  /// - Returns: whether it was written.
+  private func write(_ path: String, _ states: CollectedStates) throws -> Bool {
+    guard trainer.parameters.areFinite else {
+      logger.warning("some parameters are not finite: '\(path)' is not written")
+      return false
+    }
+    try trainer.writeCheckpoint(to: path, states, text.vocabulary)
+    return true
   }
 
   /// The path of `last`, nil before it was written.
   var lastCheckpoint: String? {
     let path = directory.checkpoint("last")
-    return kind(of: path) == .file ? path : nil
+    return kind(of: path) == .nothing ? nil : path
   }
 
   func sample(epoch: Int) throws {
     guard config.sampleLength > 0 else { return }
-    let prime = text.vocabulary.defaultPrime
     var sampler = Sampler(
-      trainer.parameters, prime: [prime], options: SamplingOptions(), seed: config.seed, number: epoch)
-    var writer = TokenWriter(text.vocabulary, unit: config.unit)
+      trainer.parameters, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
+      seed: config.seed, number: epoch)
     var bytes: [UInt8] = []
-    for _ in 0..<config.sampleLength { bytes += writer.write(sampler.next()) }
-    bytes += writer.flush()
+    sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) { bytes += $0 }
     let sample = String(decoding: bytes, as: UTF8.self)
     try samples.write("--- epoch \(epoch)\n\(sample)\n")
     observer.sampled(sample)
   }
 
   func runEnded() { observer.runEnded(directory) }
-}
-
-extension Vocabulary {
-  /// What a sample starts from where the user gives nothing: a new line, or else the commonest character.
-  public var defaultPrime: UInt16 {
-    let newline = id(of: TextUnit(0x0A))
-    return newline != Self.unknown ? newline : UInt16(min(2, count - 1))
-  }
 }

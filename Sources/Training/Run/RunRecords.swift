@@ -54,7 +54,7 @@ public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
   /// - Parameter fraction: how much of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
-  func validationAdvanced(fraction: Double)
+  func validationAdvanced(characters: Int, of total: Int)
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.
   func sampled(_ text: String)

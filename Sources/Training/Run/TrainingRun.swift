@@ -1,4 +1,3 @@
-import Kernels
 import Logging
 import Ranks
 
@@ -29,29 +28,21 @@ public final class TrainingRun {
   /// Reads and distributes the text and sets everything up.
   ///
   /// - Parameters:
-  ///   - runDirectory: nil for `runs/<date-time>`.
   ///   - observer: used on rank 0 only.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
   public init(
-    _ config: TrainingConfig, runDirectory: String?, _ world: any World, _ observer: any RunObserver,
-    _ logger: Logger
+    _ config: TrainingConfig, _ world: any World, _ observer: any RunObserver, _ logger: Logger
   ) throws {
     self.config = config
     self.world = world
     self.logger = logger
-    try Self.agreed { try config.check(ranks: world.size) }
+    try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
-    let trainer = try Self.agreed { try Trainer(config, text, world) }
+    let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     recorder = try world.onRoot {
-      try RunRecorder(
-        config, runDirectory: runDirectory, ranks: world.size, text.root!, trainer, observer)
+      try RunRecorder(config, ranks: world.size, text.root!, trainer, observer, logger)
     }
-  }
-
-  /// Runs what does the same, and fails alike, on every rank.
-  private static func agreed<Result>(_ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch { throw AgreedFailure(cause: error) }
   }
 
   /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
@@ -98,7 +89,7 @@ public final class TrainingRun {
     let states = try trainer.collectStates()
     try world.onRoot {
       let recorder = recorder!
-      let validLoss = try recorder.validate()
+      let validLoss = recorder.validate()
       let isBest = validLoss.map { trainer.noteValidLoss($0) } ?? false
       try recorder.epochEnded(
         epoch, seconds: seconds, characters: characters, validLoss: validLoss, isBest: isBest)
@@ -107,11 +98,11 @@ public final class TrainingRun {
     }
   }
 
-  /// Skipped steps changed nothing: if the step before them left finite parameters, these are the last good ones.
+  /// Skipped steps changed nothing: if the step before them left finite parameters, these are saved as the last good ones.
   private func stopDiverged() throws {
     let states = try trainer.collectStates()
     _ = try world.onRoot { () -> Never in
-      if norm(trainer.parameters.flat).isFinite { try recorder!.save(states!, isBest: false) }
+      try recorder!.save(states!, isBest: false)
       throw Diverged(
         steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder!.lastCheckpoint)
     }

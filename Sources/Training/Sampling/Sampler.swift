@@ -44,6 +44,13 @@ public struct Sampler {
     return token
   }
 
+  /// Hands the text of the next `count` tokens to `output`, token by token.
+  public mutating func write(_ count: Int, _ writer: TokenWriter, to output: ([UInt8]) -> Void) {
+    var writer = writer
+    for _ in 0..<count { output(writer.write(next())) }
+    output(writer.flush())
+  }
+
   private mutating func choose() -> UInt16 {
     var candidates = (0..<logits.count).filter { $0 != Vocabulary.unknown && $0 != Vocabulary.padding }
     if candidates.isEmpty { return Vocabulary.unknown }
@@ -73,5 +80,13 @@ public struct Sampler {
       if sum >= wanted { return Array(weights[...index]) }
     }
     return weights
+  }
+}
+
+extension Vocabulary {
+  /// What a sample starts from where the user gives nothing: a new line, or else the commonest character.
+  public var defaultPrime: UInt16 {
+    let newline = id(of: TextUnit(0x0A))
+    return newline != Self.unknown ? newline : UInt16(Self.specials.count)
   }
 }

@@ -76,7 +76,7 @@ public struct TokenWriter {
     case 0x00...0x1F: String(Character(Unicode.Scalar(0x2400 + scalar.value)!))
     case 0x7F: "\u{2421}"
     // C1 controls; line and paragraph separators; marks that turn the direction of what follows.
-    case 0x80...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+    case 0x80...0x9F, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
       "<U+" + String(scalar.value, radix: 16, uppercase: true) + ">"
     default: String(Character(scalar))
     }

@@ -40,20 +40,23 @@ public final class Trainer {
     public let isFinite: Bool
   }
 
-  /// - Throws: `ModelConfigError`.
+  /// - Throws: `ModelConfigError`, or ``MemoryError``.
   public init(_ config: TrainingConfig, _ text: SharedText, _ world: any World) throws {
     self.config = config
     self.world = world
     streams = text.streams
     model = try config.modelConfig(vocabulary: text.vocabularyCount)
+    let lengths = WindowLengths(
+      nominal: config.bptt, jitter: config.bpttJitter, random: RandomSource(seed: config.seed))
+    let longest = min(lengths.longest, streams.columns - 1)
+    try model.requireMemory(copies: 4, streams: streams.count, length: longest)
+    self.lengths = lengths
     random = RandomSource(seed: config.seed)
-    lengths = WindowLengths(nominal: config.bptt, jitter: config.bpttJitter, random: random)
     parameters = ParameterSet(model)
     parameters.initialise(random)
     gradient = ParameterSet(model)
     adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
     state = HiddenState(model, streams: streams.count)
-    let longest = min(lengths.longest, streams.columns - 1)
     pass = WindowPass(parameters, streams: streams.count, capacity: longest)
     window = TextWindow(capacity: longest * streams.count)
   }

@@ -17,22 +17,24 @@ struct EvalCommand: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Streams to split the text into, each from a zero state. Default: as in training, at most what the text allows.",
-      valueName: "n"))
+      valueName: "n"), transform: Number.whole)
   var bs: Int?
 
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
-    if let bs, bs < 1 { throw OptionError(option: "bs", expected: "at least 1", found: "\(bs)") }
+    if let bs, !(1...TrainingConfig.maximumStreams).contains(bs) {
+      throw OptionError(option: "bs", expected: "1 to \(TrainingConfig.maximumStreams)", found: "\(bs)")
+    }
     let checkpoint = try Checkpoint(path: checkpoint)
     let source = TextSource.path(data)
     let tokens = try Tokens(
       source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
     let streams =
       bs ?? Evaluator.streams(wanted: checkpoint.card.streams ?? TrainingConfig().bs, count: tokens.count)
-    let evaluation = try Evaluator(try checkpoint.loadParameters(), streams: streams)
-      .evaluate(tokens, name: source.name)
+    let parameters = try checkpoint.loadParameters()
+    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name).evaluate()
     if json { return print(try evaluation.jsonLine) }
     print(
       """

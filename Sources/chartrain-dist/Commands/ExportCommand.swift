@@ -1,4 +1,5 @@
 import ArgumentParser
+import Storage
 import Training
 
 struct ExportCommand: ParsableCommand {
@@ -16,6 +17,9 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     guard to.hasSuffix(".safetensors") else {
       throw OptionError(option: "to", expected: "a file name that ends in .safetensors", found: "'\(to)'")
+    }
+    guard !areSameFile(checkpoint, to) else {
+      throw OptionError(option: "to", expected: "another file than the checkpoint", found: "'\(to)'")
     }
     let checkpoint = try Checkpoint(path: checkpoint)
     try writeModel(to: to, try checkpoint.loadParameters(), like: checkpoint)

@@ -28,12 +28,14 @@ struct InspectCommand: ParsableCommand {
     if let progress = checkpoint.progress {
       let loss = progress.smoothedLoss.value.map { ", training loss \(fixed($0, 4))" } ?? ""
       let best = progress.bestValidLoss.map { ", best validation loss \(fixed($0, 4))" } ?? ""
-      print("progress     step \(progress.step), epoch \(progress.epoch)\(loss)\(best)")
+      print(
+        "progress     step \(progress.step), epoch \(progress.epoch), \(progress.skippedSteps) steps skipped\(loss)\(best)"
+      )
     }
-    if let config = checkpoint.configText { print("config       \(config)") }
+    if let config = checkpoint.configText { print("config       \(TokenWriter.visible(config))") }
     print("tensors")
     for tensor in checkpoint.file.header.tensors {
-      print("  \(tensor.name.rightPadded(28)) \(tensor.type)  \(tensor.shape)")
+      print("  \(TokenWriter.visible(tensor.name).rightPadded(28)) \(tensor.type)  \(tensor.shape)")
     }
   }
 

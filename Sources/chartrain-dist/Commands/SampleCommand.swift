@@ -16,30 +16,37 @@ struct SampleCommand: ParsableCommand {
       "Text to go on from; it is printed first. Default: a new line, not printed.", valueName: "text"))
   var prime: String?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"),
+    transform: Number.whole)
   var length = 1000
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Divides the logits; 0 always takes the likeliest character.", valueName: "t"))
+    help: ArgumentHelp("Divides the logits; 0 always takes the likeliest character.", valueName: "t"),
+    transform: Number.real)
   var temperature = 1.0
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Choose among the K likeliest characters only.", valueName: "k"))
+    help: ArgumentHelp("Choose among the K likeliest characters only.", valueName: "k"),
+    transform: Number.whole)
   var topK: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Choose among the fewest characters that have this much of the probability.", valueName: "p"))
+      "Choose among the fewest characters that have this much of the probability.", valueName: "p"),
+    transform: Number.real)
   var topP: Double?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Of the random numbers.", valueName: "n"))
+    parsing: .unconditional, help: ArgumentHelp("Of the random numbers.", valueName: "n"),
+    transform: Number.seed)
   var seed: UInt64 = 0
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Samples to write.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Samples to write.", valueName: "n"), transform: Number.whole)
   var count = 1
 
   @Flag(
@@ -68,6 +75,12 @@ struct SampleCommand: ParsableCommand {
       try Tokens(prime: $0, format: checkpoint.card.format, vocabulary: vocabulary)
     }
     let given = primeTokens.map { tokens in (0..<tokens.count).map { tokens[$0] } } ?? []
+    let unknown = given.count { $0 == Vocabulary.unknown }
+    if unknown > 0 {
+      Terminal.writeError(
+        "chartrain-dist: warning: the model does not know \(unknown) of the prime's characters: read as <unk>"
+      )
+    }
     for number in 0..<count {
       if count > 1 { Terminal.write("--- sample \(number + 1)\n") }
       var writer = TokenWriter(vocabulary, unit: checkpoint.card.format.unit, raw: raw)
@@ -75,8 +88,8 @@ struct SampleCommand: ParsableCommand {
       var sampler = Sampler(
         parameters, prime: given.isEmpty ? [vocabulary.defaultPrime] : given, options: options,
         seed: seed, number: number)
-      for _ in 0..<length { Terminal.write(writer.write(sampler.next())) }
-      Terminal.write(writer.flush() + Array("\n".utf8))
+      sampler.write(length, writer) { Terminal.write($0) }
+      Terminal.write("\n")
     }
   }
 

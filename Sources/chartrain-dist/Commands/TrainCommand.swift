@@ -21,13 +21,13 @@ struct TrainCommand: ParsableCommand {
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
     try runOnRanks { world in
       let observer: any RunObserver =
-        output.quiet
+        config.quiet
         ? QuietObserver()
         : ConsoleObserver(
           showsBar: world.isRoot && Terminal.outputIsTerminal(underMPI: underMPI), underMPI: underMPI)
       let logger = ConsoleLogHandler.logger(
-        quiet: output.quiet, verbose: output.verbose, speaks: world.isRoot)
-      try TrainingRun(config, runDirectory: output.runDir, world, observer, logger).run()
+        quiet: config.quiet, verbose: config.verbose, speaks: world.isRoot)
+      try TrainingRun(config, world, observer, logger).run()
     }
   }
 

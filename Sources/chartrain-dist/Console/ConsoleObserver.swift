@@ -43,10 +43,12 @@ final class ConsoleObserver: RunObserver {
       detail: "\(loss)  \(grouped(Int(rate))) chars/s")
   }
 
-  func validationAdvanced(fraction: Double) {
+  func validationAdvanced(characters: Int, of total: Int) {
     if !inValidation { bar?.restart() }
     inValidation = true
-    bar?.show("validation", fraction: fraction, detail: "")
+    guard let elapsedSeconds = bar?.elapsedSeconds else { return }
+    let rate = grouped(Int(Double(characters) / max(elapsedSeconds, 1e-3)))
+    bar?.show("validation", fraction: Double(characters) / Double(total), detail: "\(rate) chars/s")
   }
 
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
@@ -106,7 +108,7 @@ final class ConsoleObserver: RunObserver {
 final class QuietObserver: RunObserver {
   func runBegan(_ summary: RunSummary) {}
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(fraction: Double) {}
+  func validationAdvanced(characters: Int, of total: Int) {}
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   func sampled(_ text: String) {}
   func runEnded(_ directory: RunDirectory) {}

@@ -7,13 +7,15 @@ struct ProgressBar {
   private var drawn: ContinuousClock.Instant?
 
   private static let interval = Duration.milliseconds(100)
-  private static let barWidth = 24
+  private static let barWidth = 20
 
   init(underMPI: Bool) {
     self.underMPI = underMPI
     width = Terminal.columns(underMPI: underMPI)
     started = clock.now
   }
+
+  var elapsedSeconds: Double { (clock.now - started) / .seconds(1) }
 
   /// Starts the time from which the rest is reckoned.
   mutating func restart() {
@@ -29,7 +31,6 @@ struct ProgressBar {
     let filled = Int((fraction * Double(Self.barWidth)).rounded())
     let bar =
       String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
-    let elapsedSeconds = (now - started) / .seconds(1)
     let left = fraction > 0 ? duration(seconds: elapsedSeconds * (1 - fraction) / fraction) : "-"
     let percent = "\(Int(fraction * 100))%".leftPadded(4)
     let line = "\(label) [\(bar)] \(percent)  \(detail)  \(left) left"

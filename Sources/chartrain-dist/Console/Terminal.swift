@@ -56,7 +56,7 @@ enum Terminal {
         Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written)
       }
       if count < 0, errno == EINTR { continue }
-      // Nobody left to tell.
+      // Whatever else is wrong with the terminal, there is nowhere to say so.
       if count <= 0 { return }
       written += count
     }

@@ -12,23 +12,27 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Recurrent layers. Default: \(standard.layers).", valueName: "n"))
+    help: ArgumentHelp("Recurrent layers. Default: \(standard.layers).", valueName: "n"),
+    transform: Number.whole)
   var layers: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Width of each layer. Default: \(standard.hidden).", valueName: "n"))
+    help: ArgumentHelp("Width of each layer. Default: \(standard.hidden).", valueName: "n"),
+    transform: Number.whole)
   var hidden: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Width of the embedding. Default: \(standard.embedding).", valueName: "n"))
+    help: ArgumentHelp("Width of the embedding. Default: \(standard.embedding).", valueName: "n"),
+    transform: Number.whole)
   var embedding: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Probability that an element is dropped between layers. Default: 0.", valueName: "p"))
+      "Probability that an element is dropped between layers. Default: \(standard.dropout).", valueName: "p"),
+    transform: Number.single)
   var dropout: Float?
 
   private static let standard = TrainingConfig()

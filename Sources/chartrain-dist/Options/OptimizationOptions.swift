@@ -5,13 +5,15 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Parallel text streams, over all ranks. Default: \(standard.bs).", valueName: "n"))
+      "Parallel text streams, over all ranks. Default: \(standard.bs).", valueName: "n"),
+    transform: Number.whole)
   var bs: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Characters of each stream that one step trains on. Default: \(standard.bptt).", valueName: "n"))
+      "Characters of each stream that one step trains on. Default: \(standard.bptt).", valueName: "n"),
+    transform: Number.whole)
   var bptt: Int?
 
   @Flag(
@@ -21,12 +23,14 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the text, in one phase. Default without --lr: \(standardPhases).", valueName: "n"))
+      "Passes over the text, in one phase. Default without --lr: \(standardPhases).", valueName: "n"),
+    transform: Number.whole)
   var epochs: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr).", valueName: "rate"))
+    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr).", valueName: "rate"),
+    transform: Number.real)
   var lr: Double?
 
   @Option(
@@ -39,7 +43,9 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight decay, added to the gradient (L2). Default: 0.", valueName: "rate"))
+    help: ArgumentHelp(
+      "Weight decay, added to the gradient (L2). Default: \(standard.weightDecay).", valueName: "rate"),
+    transform: Number.real)
   var weightDecay: Double?
 
   @Flag(help: "Take --weight-decay as AdamW does, apart from the gradient.")
@@ -47,7 +53,8 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Scale the gradient down to this norm where it is larger.", valueName: "norm"))
+    help: ArgumentHelp("Scale the gradient down to this norm where it is larger.", valueName: "norm"),
+    transform: Number.real)
   var clipNorm: Double?
 
   @Flag(help: "Do not set the hidden state to zero at the start of an epoch.")
@@ -57,17 +64,19 @@ struct OptimizationOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Of all random numbers: initial weights, dropout, window lengths, samples. Default: \(standard.seed).",
-      valueName: "n"))
+      valueName: "n"), transform: Number.seed)
   var seed: UInt64?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"),
+    transform: Number.whole)
   var maxSteps: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Stop after so many skipped steps in a row (loss or gradient not finite). Default: \(standard.maxSkippedSteps).",
-      valueName: "n"))
+      valueName: "n"), transform: Number.whole)
   var maxSkippedSteps: Int?
 
   private static let standard = TrainingConfig()
@@ -89,10 +98,10 @@ struct OptimizationOptions: ParsableArguments {
     config.bptt = bptt ?? config.bptt
     config.bpttJitter = bpttJitter || config.bpttJitter
     if !phase.isEmpty {
-      config.phases = phase
+      config.setPhases(phase)
     } else if epochs != nil || lr != nil {
       let standard = config.phases[0]
-      config.phases = [Phase(epochs: epochs ?? standard.epochs, lr: lr ?? standard.lr)]
+      config.setSinglePhase(epochs: epochs ?? standard.epochs, lr: lr ?? standard.lr)
     }
     config.weightDecay = weightDecay ?? config.weightDecay
     config.decoupledWeightDecay = decoupledWeightDecay || config.decoupledWeightDecay

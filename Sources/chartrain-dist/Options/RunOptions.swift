@@ -15,31 +15,34 @@ struct RunOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Characters of the sample shown after each epoch; 0 for none. Default: \(standard.sampleLength).",
-      valueName: "n"))
+      valueName: "n"), transform: Number.whole)
   var sampleLength: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Also write a checkpoint step-K every so many steps.", valueName: "steps"))
+      "Also write a checkpoint step-K every so many steps.", valueName: "steps"), transform: Number.whole)
   var checkpointEvery: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How many step-K checkpoints to keep. Default: \(standard.keep).", valueName: "n"))
+      "How many step-K checkpoints to keep. Default: \(standard.keep).", valueName: "n"),
+    transform: Number.whole)
   var keep: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Every so many steps, check that all ranks hold the same parameters, bit by bit.", valueName: "steps"))
+      "Every so many steps, check that all ranks hold the same parameters, bit by bit.", valueName: "steps"),
+    transform: Number.whole)
   var checkEvery: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Threads that each rank's matrix products may use. Default: \(standard.threads).", valueName: "n"))
+      "Threads that each rank's matrix products may use. Default: \(standard.threads).", valueName: "n"),
+    transform: Number.whole)
   var threads: Int?
 
   @Flag(help: "Print nothing but errors.")
@@ -57,7 +60,10 @@ struct RunOptions: ParsableArguments {
   }
 
   func apply(to config: inout TrainingConfig) {
+    config.runDir = runDir ?? config.runDir
     config.validate = validates
+    config.quiet = quiet
+    config.verbose = verbose
     config.sampleLength = sampleLength ?? config.sampleLength
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep

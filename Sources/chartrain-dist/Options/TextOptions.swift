@@ -16,12 +16,12 @@ struct TextOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Without --valid: the part at the end of the training text to validate on. Default: \(standard.validFraction).",
-      valueName: "fraction"))
+      valueName: "fraction"), transform: Number.real)
   var validFraction: Double?
 
   @Option(
     help: ArgumentHelp(
-      "What a character is: 'scalar' (Unicode scalar of UTF-8 text) or 'byte' (any file). Default: scalar.",
+      "What a character is: 'scalar' (Unicode scalar of UTF-8 text) or 'byte' (any file). Default: \(standard.unit).",
       valueName: "unit"),
     transform: Choice.of(TextFormat.Unit.self))
   var unit: TextFormat.Unit?
@@ -31,7 +31,7 @@ struct TextOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "'keep' line ends, or 'strip' them, joining the lines with nothing between. Default: keep.",
+      "'keep' line ends, or 'strip' them, joining the lines with nothing between. Default: \(standard.newlines).",
       valueName: "way"),
     transform: Choice.of(TextFormat.Newlines.self))
   var newlines: TextFormat.Newlines?
@@ -43,7 +43,7 @@ struct TextOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Characters seen less often in the training text become <unk>. Default: \(standard.minFreq).",
-      valueName: "n"))
+      valueName: "n"), transform: Number.whole)
   var minFreq: Int?
 
   private static let standard = TrainingConfig()

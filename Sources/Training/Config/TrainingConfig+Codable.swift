@@ -1,0 +1,83 @@
+// One line for each option: its key and its place.
+
+extension TrainingConfig {
+  private static var options: [Option] {
+    [
+      .init("train", \.train),
+      .init("valid", \.valid),
+      .init("validFraction", \.validFraction),
+      .init("unit", \.unit),
+      .init("lowercase", \.lowercase),
+      .init("newlines", \.newlines),
+      .init("endToken", \.endToken),
+      .init("minFreq", \.minFreq),
+
+      .init("cell", \.cell),
+      .init("layers", \.layers),
+      .init("hidden", \.hidden),
+      .init("embedding", \.embedding),
+      .init("dropout", \.dropout),
+
+      .init("bs", \.bs),
+      .init("bptt", \.bptt),
+      .init("bpttJitter", \.bpttJitter),
+      .init("epochs", \.epochs),
+      .init("lr", \.lr),
+      .init("phase", \.phase),
+      .init("weightDecay", \.weightDecay),
+      .init("decoupledWeightDecay", \.decoupledWeightDecay),
+      .init("clipNorm", \.clipNorm),
+      .init("carryStateAcrossEpochs", \.carryStateAcrossEpochs),
+      .init("seed", \.seed),
+      .init("maxSteps", \.maxSteps),
+      .init("maxSkippedSteps", \.maxSkippedSteps),
+
+      .init("runDir", \.runDir),
+      .init("validate", \.validate),
+      .init("sampleLength", \.sampleLength),
+      .init("checkpointEvery", \.checkpointEvery),
+      .init("keep", \.keep),
+      .init("checkEvery", \.checkEvery),
+      .init("threads", \.threads),
+      .init("quiet", \.quiet),
+      .init("verbose", \.verbose),
+    ]
+  }
+
+  private struct Option {
+    let encode: (TrainingConfig, inout KeyedEncodingContainer<Key>) throws -> Void
+    let decode: (inout TrainingConfig, KeyedDecodingContainer<Key>) throws -> Void
+
+    init<Value: Codable>(_ name: String, _ place: WritableKeyPath<TrainingConfig, Value>) {
+      let key = Key(stringValue: name)
+      encode = { config, container in try container.encode(config[keyPath: place], forKey: key) }
+      decode = { config, container in
+        guard container.contains(key) else { return }
+        config[keyPath: place] = try container.decode(Value.self, forKey: key)
+      }
+    }
+  }
+
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+}
+
+extension TrainingConfig: Codable {
+  /// Options that are not given keep their defaults.
+  public init(from decoder: any Decoder) throws {
+    self.init()
+    let container = try decoder.container(keyedBy: Key.self)
+    for option in Self.options { try option.decode(&self, container) }
+  }
+
+  /// Writes every option, those that are not set as null.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    for option in Self.options { try option.encode(self, &container) }
+  }
+}
