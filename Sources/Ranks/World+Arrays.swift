@@ -1,5 +1,7 @@
 // The typed forms of World's calls.
 
+import Kernels
+
 extension World {
   /// Replaces each element by its sum over all ranks.
   public func sum(_ values: inout [Double]) throws {
@@ -11,6 +13,19 @@ extension World {
     var value = value
     try withUnsafeMutableBytes(of: &value) { try broadcast($0) }
     return value
+  }
+
+  /// Replaces the values of all ranks by those of rank 0.
+  public func broadcast(_ values: Vector) throws {
+    try broadcast(values.bytes)
+  }
+
+  /// The bytes that rank 0 gives, however many, on every rank; the other ranks' are ignored.
+  public func broadcast(_ array: [UInt8]) throws -> [UInt8] {
+    let count = try broadcast(array.count)
+    var result = isRoot ? array : [UInt8](repeating: 0, count: count)
+    try result.withUnsafeMutableBytes { try broadcast($0) }
+    return result
   }
 
   /// Every rank's value, in the order of ranks, on every rank.

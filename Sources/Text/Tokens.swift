@@ -45,3 +45,17 @@ public struct Tokens: Sendable {
   /// Whether ids below `vocabulary` fit in a byte.
   public static func fitInBytes(vocabulary: Int) -> Bool { vocabulary <= 256 }
 }
+
+extension Tokens {
+  /// Sixteen hexadecimal digits that differ (but for chance) where the ids do: a 64-bit FNV-1a hash over them.
+  public var fingerprint: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func add(_ id: UInt64) { hash = (hash ^ id) &* 0x0000_0100_0000_01B3 }
+    switch storage {
+    case .bytes(let ids): for id in ids[range] { add(UInt64(id)) }
+    case .words(let ids): for id in ids[range] { add(UInt64(id)) }
+    }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

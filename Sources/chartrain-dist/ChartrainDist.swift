@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Ranks
+import Training
 
 @main
 struct ChartrainDist: ParsableCommand {
@@ -48,6 +49,6 @@ struct ChartrainDist: ParsableCommand {
     guard let word, !word.hasPrefix("-") else { return }
     let known = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
     guard !known.contains(word) else { return }
-    throw ValidationError("unknown command '\(word)': \(Choice.unknown(word, known))")
+    throw ValidationError("unknown command '\(word)': \(UnknownName(word, known: known))")
   }
 }

@@ -58,7 +58,7 @@ import Training
     let world = ThreadWorld.single()
     let text = try SharedText(config, world)
     let trainer = try Trainer(config, text, world)
-    trainer.beginEpoch()
+    trainer.beginWhatBegins()
     for _ in 0..<3 { _ = try trainer.step(learningRate: 0.01) }
     let path = directory.path("state.safetensors")
     try trainer.writeCheckpoint(to: path, try #require(try trainer.collectStates()), text.root!.vocabulary)

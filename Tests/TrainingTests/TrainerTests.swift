@@ -63,11 +63,12 @@ import Training
     config.carryStateAcrossEpochs = carries
     let world = ThreadWorld.single()
     let trainer = try Trainer(config, SharedText(config, world), world)
-    trainer.beginEpoch()
+    trainer.beginWhatBegins()
     _ = try trainer.step(learningRate: 0.01)
     let before = trainer.state.h.array
     #expect(before.contains { $0 != 0 })
-    trainer.beginEpoch()
+    trainer.endEpoch()
+    trainer.beginWhatBegins()
     #expect(trainer.state.h.array == (carries ? before : before.map { _ in 0 }))
     #expect(trainer.state.c.array.contains { $0 != 0 } == carries)
   }
@@ -78,7 +79,7 @@ import Training
     func momentNorm() throws -> (moment: Double, recorded: Double) {
       let world = ThreadWorld.single()
       let trainer = try Trainer(config, SharedText(config, world), world)
-      trainer.beginEpoch()
+      trainer.beginWhatBegins()
       let record = try trainer.step(learningRate: 0.01)
       return (10 * norm(trainer.adam.firstMoment.flat), record.gradientNorm)
     }

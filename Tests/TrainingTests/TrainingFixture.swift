@@ -39,10 +39,13 @@ enum TrainingFixture {
     try ThreadWorld.run(size: ranks) { world in
       let trainer = try Trainer(config, SharedText(config, world), world)
       var steps = Steps()
-      trainer.beginEpoch()
+      trainer.beginWhatBegins()
       for _ in 0..<count {
-        if trainer.isAtEndOfEpoch { trainer.beginEpoch() }
-        let record = try trainer.step(learningRate: config.phases[0].lr)
+        if trainer.isAtEndOfEpoch {
+          trainer.endEpoch()
+          trainer.beginWhatBegins()
+        }
+        let record = try trainer.step(learningRate: trainer.learningRate)
         steps.losses.append(record.loss)
         steps.norms.append(record.gradientNorm)
         steps.hashes.append(trainer.parametersHash)
@@ -56,7 +59,7 @@ enum TrainingFixture {
     var config = config
     config.runDir = runDirectory
     _ = try ThreadWorld.run(size: ranks) { [config] world in
-      try TrainingRun(config, world, SilentObserver(), silentLogger).run()
+      try TrainingRun(RunStart(config), world, SilentObserver(), silentLogger).run()
     }
   }
 

@@ -108,7 +108,7 @@ import Training
     let messages = try ThreadWorld.run(size: ranks) { [config] world -> String in
       do {
         try TrainingRun(
-          config, world, SilentObserver(), TrainingFixture.silentLogger
+          RunStart(config), world, SilentObserver(), TrainingFixture.silentLogger
         ).run()
         return "no failure"
       } catch let failure as AgreedFailure {
@@ -192,7 +192,7 @@ import Training
     let outcomes = try ThreadWorld.run(size: 3) { [config] world -> String in
       do {
         _ = try TrainingRun(
-          config, world, SilentObserver(), TrainingFixture.silentLogger)
+          RunStart(config), world, SilentObserver(), TrainingFixture.silentLogger)
         return "no failure"
       } catch let failure as AgreedFailure {
         return failure.cause.map { "\($0)" } ?? "agreed"

@@ -33,6 +33,12 @@ public func worldContractViolations(_ world: any World) throws -> [String] {
   expect(doubles == [Double(ranks.reduce(0, +)), 0.5 * Double(world.size)], "sum of doubles is wrong")
 
   expect(try world.broadcast(world.isRoot ? 42 : -1) == 42, "broadcast of a value")
+  let text = try world.broadcast(world.isRoot ? Array("some text".utf8) : [])
+  expect(text == Array("some text".utf8), "broadcast of bytes")
+  expect(try world.broadcast([]) == [], "broadcast of no bytes")
+  values.fill(world.isRoot ? 7 : 0)
+  try world.broadcast(values)
+  expect(values[0] == 7 && values[values.count - 1] == 7, "broadcast of floats")
 
   // Unequal parts, one of them empty where there are enough ranks.
   let bounds = ranks.map { $0 * $0 * 5 } + [world.size * world.size * 5]

@@ -1,4 +1,5 @@
 import CharModel
+import Kernels
 import SafeTensors
 import Text
 
@@ -47,7 +48,7 @@ public struct Checkpoint: Sendable {
       file.header.metadata[CheckpointFormat.progressKey] == nil
       ? nil : try decode(Progress.self, CheckpointFormat.progressKey)
     self.file = file
-    for tensor in ParameterLayout(model).tensors { _ = try find(tensor) }
+    for tensor in ParameterLayout(model).tensors { _ = try find(tensor.name, tensor.shape) }
     if let expected = file.header.metadata[CheckpointFormat.checksumKey] {
       let found = try file.dataChecksum().text
       guard found == expected else { throw refuse("tensor data with checksum \(expected)", found) }
@@ -61,12 +62,19 @@ public struct Checkpoint: Sendable {
     try model.requireMemory(copies: 1, streams: 1, length: 1)
     let parameters = ParameterSet(model)
     for tensor in parameters.layout.tensors {
-      try file.read(try find(tensor), into: parameters.elements(of: tensor))
+      try read(tensor.name, tensor.shape, into: parameters.elements(of: tensor))
     }
     guard parameters.areFinite else {
       throw CheckpointError(path: file.path, expected: "finite parameters", found: "infinite ones or NaN")
     }
     return parameters
+  }
+
+  /// Reads one tensor of a training checkpoint.
+  ///
+  /// - Throws: ``CheckpointError`` if it is not there in this shape, `SafeTensorsError`, or `StorageError`.
+  func read(_ name: String, _ shape: [Int], into values: Vector) throws {
+    try file.read(try find(name, shape), into: values)
   }
 
   /// Parameters of the model.
@@ -78,12 +86,12 @@ public struct Checkpoint: Sendable {
   /// The config as JSON.
   public var configText: String? { file.header.metadata[CheckpointFormat.configKey] }
 
-  private func find(_ tensor: ParameterLayout.Tensor) throws -> SafeTensorsHeader.Tensor {
-    let expected = "tensor '\(tensor.name)' as F32 of shape \(tensor.shape)"
-    guard let stored = file.header.tensor(named: tensor.name) else {
+  private func find(_ name: String, _ shape: [Int]) throws -> SafeTensorsHeader.Tensor {
+    let expected = "tensor '\(name)' as F32 of shape \(shape)"
+    guard let stored = file.header.tensor(named: name) else {
       throw CheckpointError(path: file.path, expected: expected, found: "no such tensor")
     }
-    guard stored.type == "F32", stored.shape == tensor.shape else {
+    guard stored.type == "F32", stored.shape == shape else {
       throw CheckpointError(
         path: file.path, expected: expected, found: "\(stored.type) of shape \(stored.shape)")
     }

@@ -48,12 +48,16 @@ extension TrainingConfig {
     try require("dropout", "at least 0 and below 1", Double(dropout), dropout >= 0 && dropout < 1)
     try require(
       "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
+    let phases = try phases
     for phase in phases {
       try require("epochs", phase.epochs, in: 1...Int.max)
-      try require("lr", "a finite number above 0", phase.lr, phase.lr > 0 && phase.lr.isFinite)
+      guard let lr = phase.lr else { continue }
+      try require("lr", "a finite number above 0", lr, lr > 0 && lr.isFinite)
     }
-    guard !phases.isEmpty else {
-      throw OptionError(option: "phase", expected: "at least one phase", found: "none")
+    guard !phases.isEmpty, phases[0].lr != nil else {
+      throw OptionError(
+        option: "phase", expected: "a first phase with a rate of its own",
+        found: phases.isEmpty ? "none" : "one that carries on with a rate")
     }
     try require(
       "weight-decay", "a finite number, at least 0", weightDecay, weightDecay >= 0 && weightDecay.isFinite)

@@ -23,6 +23,10 @@ extension TrainingConfig {
       .init("bpttJitter", \.bpttJitter),
       .init("epochs", \.epochs),
       .init("lr", \.lr),
+      .init("schedule", \.schedule.schedule),
+      .init("cycleLength", \.schedule.cycleLength),
+      .init("cycleMult", \.schedule.cycleMult),
+      .init("warmupSteps", \.schedule.warmupSteps),
       .init("phase", \.phase),
       .init("weightDecay", \.weightDecay),
       .init("decoupledWeightDecay", \.decoupledWeightDecay),
@@ -44,12 +48,21 @@ extension TrainingConfig {
     ]
   }
 
+  /// The keys of the options whose values are not those of `other`.
+  func differences(from other: TrainingConfig) -> [String] {
+    Self.options.filter { !$0.isEqual(self, other) }.map(\.name)
+  }
+
   private struct Option {
+    let name: String
+    let isEqual: (TrainingConfig, TrainingConfig) -> Bool
     let encode: (TrainingConfig, inout KeyedEncodingContainer<Key>) throws -> Void
     let decode: (inout TrainingConfig, KeyedDecodingContainer<Key>) throws -> Void
 
-    init<Value: Codable>(_ name: String, _ place: WritableKeyPath<TrainingConfig, Value>) {
+    init<Value: Codable & Equatable>(_ name: String, _ place: WritableKeyPath<TrainingConfig, Value>) {
       let key = Key(stringValue: name)
+      self.name = name
+      isEqual = { $0[keyPath: place] == $1[keyPath: place] }
       encode = { config, container in try container.encode(config[keyPath: place], forKey: key) }
       decode = { config, container in
         guard container.contains(key) else { return }

@@ -36,9 +36,10 @@ public struct TrainingConfig: Equatable, Sendable {
   public var bptt = 32
   /// Random window lengths: see ``WindowLengths``.
   public var bpttJitter = false
-  /// One phase, said in short: `epochs` at the rate `lr`. Both are nil where `phase` says it.
+  /// One phase, said in short: `epochs` at the base rate `lr`, with these settings. All nil where `phase` says it.
   public var epochs: Int?
   public var lr: Double?
+  public var schedule = ScheduleSettings()
   /// The phases, empty where `epochs` and `lr` say it.
   public var phase = Phase.standard
   public var weightDecay = 0.0
@@ -75,19 +76,23 @@ public struct TrainingConfig: Equatable, Sendable {
   public init() {}
 
   /// What the run goes through.
+  ///
+  /// - Throws: ``OptionError`` if the schedule's settings do not go together.
   public var phases: [Phase] {
-    guard let epochs, let lr else { return phase }
-    return [Phase(epochs: epochs, lr: lr)]
+    get throws {
+      guard let epochs, let lr else { return phase }
+      return [Phase(epochs: epochs, lr: lr, schedule: try schedule.resolved())]
+    }
   }
 
   /// Says the phases in short: one, of so many epochs at such a rate.
-  public mutating func setSinglePhase(epochs: Int, lr: Double) {
-    (self.epochs, self.lr, phase) = (epochs, lr, [])
+  public mutating func setSinglePhase(epochs: Int, lr: Double, schedule: ScheduleSettings = .init()) {
+    (self.epochs, self.lr, self.schedule, phase) = (epochs, lr, schedule, [])
   }
 
   /// Sets the phases one by one.
   public mutating func setPhases(_ phases: [Phase]) {
-    (epochs, lr, phase) = (nil, nil, phases)
+    (epochs, lr, schedule, phase) = (nil, nil, .init(), phases)
   }
 
   public var textFormat: TextFormat {

@@ -13,6 +13,17 @@ public struct RunDirectory: Sendable {
   /// `name` is `last`, `best`, `step-K` or `cycle-K`.
   public func checkpoint(_ name: String) -> String { "\(checkpoints)/\(name).safetensors" }
 
+  /// The paths of the `step-K` there are, oldest first.
+  var stepCheckpoints: [String] {
+    get throws {
+      let prefix = checkpoints + "/step-"
+      func step(_ path: String) -> Int? {
+        path.hasPrefix(prefix) ? Int(path.dropFirst(prefix.count).prefix { $0.isNumber }) : nil
+      }
+      return try filesBelow(checkpoints).filter { step($0) != nil }.sorted { step($0)! < step($1)! }
+    }
+  }
+
   /// Makes the directory, which must not hold a run already.
   ///
   /// - Parameter path: nil for `runs/<date-time>`.

@@ -19,9 +19,10 @@ final class RunRecorder {
 
   /// Makes the run's directory and writes its `config.json`.
   init(
-    _ config: TrainingConfig, ranks: Int, _ text: SharedText.RootText, _ trainer: Trainer,
+    _ start: RunStart, ranks: Int, _ text: SharedText.RootText, _ trainer: Trainer,
     _ observer: any RunObserver, _ logger: Logger
   ) throws {
+    var config = start.config
     evaluator =
       config.validate
       ? try Evaluator(
@@ -29,16 +30,22 @@ final class RunRecorder {
         streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName)
       : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
-    directory = try RunDirectory(creating: config.runDir)
-    var config = config
+    directory =
+      start.resumesRun
+      ? try RunDirectory(existing: config.runDir!) : try RunDirectory(creating: config.runDir)
     config.runDir = directory.path
     self.config = config
     self.text = text
     self.trainer = trainer
     self.observer = observer
     self.logger = logger
-    let page = try JSON.page(config) + "\n"
-    try writeAtomically(to: directory.config) { try $0.write(page) }
+    if start.resumesRun {
+      try directory.forgetMetrics(after: trainer.progress.step)
+    } else {
+      let page = try JSON.page(config) + "\n"
+      try writeAtomically(to: directory.config) { try $0.write(page) }
+    }
+    stepCheckpoints = try directory.stepCheckpoints
     metrics = try OutputFile(appendingTo: directory.metrics)
     samples = try OutputFile(appendingTo: directory.samples)
     observer.runBegan(
@@ -47,7 +54,7 @@ final class RunRecorder {
         parameterCount: trainer.parameters.layout.parameterCount,
         vocabularyCount: text.vocabulary.count, trainCharacters: text.train.count,
         validCharacters: text.valid.count,
-        entropyRate: config.entropyRate))
+        entropyRate: config.entropyRate, resumedAtStep: start.resumesRun ? trainer.progress.step : nil))
   }
 
   func stepEnded(_ record: Trainer.StepRecord, seconds: Double) throws {
@@ -69,6 +76,11 @@ final class RunRecorder {
     guard try write(path, states) else { return }
     stepCheckpoints.append(path)
     while stepCheckpoints.count > config.keep { try removeFile(stepCheckpoints.removeFirst()) }
+  }
+
+  /// Writes `cycle-K`.
+  func saveCycle(_ number: Int, _ states: CollectedStates) throws {
+    _ = try write(directory.checkpoint("cycle-\(number)"), states)
   }
 
   /// The validation loss in nats per character, or nil if the run does not validate or the loss is not finite.

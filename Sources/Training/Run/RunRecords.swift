@@ -47,6 +47,8 @@ public struct RunSummary: Sendable {
   public let validCharacters: Int
   /// Where the text's true entropy rate is known, in nats per character.
   public let entropyRate: Double?
+  /// The steps already made, if an earlier run goes on.
+  public let resumedAtStep: Int?
 }
 
 /// Whoever shows a run to the user. Called on rank 0 only.

@@ -25,14 +25,15 @@ public final class TrainingRun {
     }
   }
 
-  /// Reads and distributes the text and sets everything up.
+  /// Reads and distributes the text and sets everything up, for a new run or for one to go on.
   ///
   /// - Parameters:
   ///   - observer: used on rank 0 only.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
   public init(
-    _ config: TrainingConfig, _ world: any World, _ observer: any RunObserver, _ logger: Logger
+    _ start: RunStart, _ world: any World, _ observer: any RunObserver, _ logger: Logger
   ) throws {
+    let config = start.config
     self.config = config
     self.world = world
     self.logger = logger
@@ -40,32 +41,32 @@ public final class TrainingRun {
     let text = try SharedText(config, world)
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
+    if start.resumesRun { try trainer.restore(start.checkpoint, text) }
     recorder = try world.onRoot {
-      try RunRecorder(config, ranks: world.size, text.root!, trainer, observer, logger)
+      try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
     }
   }
 
   /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
   public func run() throws {
-    while trainer.progress.phase < config.phases.count, !isAtMaximumSteps {
-      if trainer.progress.epochInPhase == 0 { trainer.beginPhase() }
-      try runEpoch(learningRate: config.phases[trainer.progress.phase].lr)
-    }
+    while !trainer.isFinished, !isAtMaximumSteps { try runEpoch() }
     try world.onRoot { recorder?.runEnded() }
   }
 
-  private func runEpoch(learningRate: Double) throws {
-    trainer.beginEpoch()
+  private func runEpoch() throws {
+    trainer.beginWhatBegins()
     var seconds = 0.0
     var characters = 0
     while !trainer.isAtEndOfEpoch, !isAtMaximumSteps {
       let clock = ContinuousClock()
       let start = clock.now
-      let record = try trainer.step(learningRate: learningRate)
+      let endsCycle = trainer.nextStepEndsCycle
+      let record = try trainer.step(learningRate: trainer.learningRate)
       let stepSeconds = start.duration(to: clock.now) / .seconds(1)
       seconds += stepSeconds
       characters += record.windowLength * config.bs
       try stepEnded(record, seconds: stepSeconds)
+      if endsCycle { try endCycle() }
     }
     let epoch = trainer.progress.epoch + 1
     if trainer.isAtEndOfEpoch { trainer.endEpoch() }
@@ -80,32 +81,39 @@ public final class TrainingRun {
     }
     if let every = config.checkEvery, trainer.progress.step % every == 0 { try trainer.checkRanksAgree() }
     if let every = config.checkpointEvery, trainer.progress.step % every == 0 {
-      let states = try trainer.collectStates()
-      try world.onRoot { try recorder!.saveStep(states!) }
+      try onRootWithStates { try $0.saveStep($1) }
     }
   }
 
+  private func endCycle() throws {
+    try onRootWithStates { try $0.saveCycle(trainer.progress.cycle, $1) }
+    trainer.endCycle()
+  }
+
   private func epochEnded(_ epoch: Int, seconds: Double, characters: Int) throws {
-    let states = try trainer.collectStates()
-    try world.onRoot {
-      let recorder = recorder!
+    try onRootWithStates { recorder, states in
       let validLoss = recorder.validate()
       let isBest = validLoss.map { trainer.noteValidLoss($0) } ?? false
       try recorder.epochEnded(
         epoch, seconds: seconds, characters: characters, validLoss: validLoss, isBest: isBest)
-      try recorder.save(states!, isBest: isBest)
+      try recorder.save(states, isBest: isBest)
       try recorder.sample(epoch: epoch)
     }
   }
 
   /// Skipped steps changed nothing: if the step before them left finite parameters, these are saved as the last good ones.
   private func stopDiverged() throws {
-    let states = try trainer.collectStates()
-    _ = try world.onRoot { () -> Never in
-      try recorder!.save(states!, isBest: false)
+    try onRootWithStates { recorder, states in
+      try recorder.save(states, isBest: false)
       throw Diverged(
-        steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder!.lastCheckpoint)
+        steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder.lastCheckpoint)
     }
+  }
+
+  /// Collects all ranks' hidden states and lets rank 0 save something with them.
+  private func onRootWithStates(_ body: (RunRecorder, CollectedStates) throws -> Void) throws {
+    let states = try trainer.collectStates()
+    try world.onRoot { try body(recorder!, states!) }
   }
 
   private var isAtMaximumSteps: Bool {

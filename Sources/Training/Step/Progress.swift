@@ -5,12 +5,21 @@ public struct Progress: Codable, Equatable, Sendable {
   public var step = 0
   /// Epochs ended since the start of the run.
   public var epoch = 0
-  /// The phase at hand, and its epochs ended.
+  /// The phase at hand, its epochs ended, and its steps begun.
   public var phase = 0
   public var epochInPhase = 0
+  public var stepInPhase = 0
+  /// The learning rate from which the phase's schedule reckons.
+  public var baseRate = 0.0
+  /// Where the schedule of the phase before had arrived at its end.
+  public var carriedRate = 0.0
+  /// What the training text was, so that a run goes on with no other: see ``Text/Tokens/fingerprint``.
+  public var text = ""
   /// Where in every stream the next window starts, and the windows of this epoch so far.
   public var cursor = 0
   public var stepInEpoch = 0
+  /// Cycles of schedules ended since the start of the run.
+  public var cycle = 0
   /// Adam's updates since its moments were zero.
   public var adamStep = 0
   public var smoothedLoss = SmoothedLoss()

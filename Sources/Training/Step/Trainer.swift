@@ -13,10 +13,11 @@ public final class Trainer {
   public let adam: Adam
   /// `[L, B, H]` of this rank's streams.
   public let state: HiddenState
-  public private(set) var progress = Progress()
+  public internal(set) var progress = Progress()
 
   let world: any World
   private let streams: TextStreams
+  private let phases: [Phase]
   private let lengths: WindowLengths
   private let random: RandomSource
   private let gradient: ParameterSet
@@ -44,6 +45,7 @@ public final class Trainer {
   public init(_ config: TrainingConfig, _ text: SharedText, _ world: any World) throws {
     self.config = config
     self.world = world
+    phases = try config.phases
     streams = text.streams
     model = try config.modelConfig(vocabulary: text.vocabularyCount)
     let lengths = WindowLengths(
@@ -59,6 +61,7 @@ public final class Trainer {
     state = HiddenState(model, streams: streams.count)
     pass = WindowPass(parameters, streams: streams.count, capacity: longest)
     window = TextWindow(capacity: longest * streams.count)
+    if let root = text.root { progress.text = root.train.fingerprint }
   }
 
   /// One window of every stream: forward, backward, combined over all ranks, and Adam's step.
@@ -89,21 +92,50 @@ public final class Trainer {
     return progress.cursor >= streams.columns - 1
   }
 
-  /// Goes back to the start of the text.
-  public func beginEpoch() {
-    progress.cursor = 0
-    progress.stepInEpoch = 0
-    if !config.carryStateAcrossEpochs { state.reset() }
+  /// Whether all phases are over.
+  public var isFinished: Bool { progress.phase == phases.count }
+
+  /// The learning rate of the next step.
+  public var learningRate: Double {
+    phases[progress.phase].schedule.rate(base: progress.baseRate, at: position)
   }
 
-  /// Notes the end of an epoch, and of its phase where that was its last.
+  /// Whether the next step is the last of a cycle of the schedule.
+  public var nextStepEndsCycle: Bool { phases[progress.phase].schedule.endsCycle(at: position) }
+
+  /// Starts a phase or an epoch, where the next step is its first.
+  public func beginWhatBegins() {
+    if progress.stepInPhase == 0 {
+      let phase = phases[progress.phase]
+      if phase.adam == .fresh { adam.reset() }
+      progress.baseRate = phase.lr ?? progress.carriedRate
+      progress.smoothedLoss = SmoothedLoss()
+    }
+    if progress.stepInEpoch == 0, !config.carryStateAcrossEpochs { state.reset() }
+  }
+
+  /// Notes the end of a cycle.
+  public func endCycle() { progress.cycle += 1 }
+
+  /// Notes the end of an epoch, and of its phase where that was its last; the text starts again.
   public func endEpoch() {
     progress.epoch += 1
     progress.epochInPhase += 1
-    if progress.epochInPhase == config.phases[progress.phase].epochs {
+    progress.cursor = 0
+    progress.stepInEpoch = 0
+    if progress.epochInPhase == phases[progress.phase].epochs {
+      progress.carriedRate = learningRate
       progress.phase += 1
       progress.epochInPhase = 0
+      progress.stepInPhase = 0
     }
+  }
+
+  private var position: Schedule.Position {
+    Schedule.Position(
+      step: progress.stepInPhase,
+      fraction: (Double(progress.epochInPhase) + epochFraction) / Double(phases[progress.phase].epochs),
+      nominalStepsPerEpoch: lengths.nominalStepsPerEpoch(columns: streams.columns))
   }
 
   /// - Returns: whether it is the lowest so far.
@@ -111,11 +143,6 @@ public final class Trainer {
     guard loss < progress.bestValidLoss ?? .infinity else { return false }
     progress.bestValidLoss = loss
     return true
-  }
-
-  /// Starts the phase at hand.
-  public func beginPhase() {
-    if config.phases[progress.phase].adam == .fresh { adam.reset() }
   }
 }
 
@@ -158,6 +185,7 @@ extension Trainer {
 
   private func advance(past record: StepRecord) {
     progress.step += 1
+    progress.stepInPhase += 1
     progress.stepInEpoch += 1
     progress.cursor += record.windowLength
     progress.adamStep = adam.stepCount

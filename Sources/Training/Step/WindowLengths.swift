@@ -39,6 +39,11 @@ public struct WindowLengths: Sendable {
     hasJitter ? max(1, columns / nominal - 1) : nil
   }
 
+  /// The windows of nominal length in an epoch: those that a cosine schedule counts.
+  public func nominalStepsPerEpoch(columns: Int) -> Int {
+    maximumStepsPerEpoch(columns: columns) ?? (columns - 1 + nominal - 1) / nominal
+  }
+
   private func randomLength(_ step: Int) -> Int {
     let site = RandomSource.Site(step: step)
     let isFull = random.uniform(.windowLength, site, unit: 0) < Self.fullProbability

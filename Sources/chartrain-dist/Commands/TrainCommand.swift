@@ -15,11 +15,16 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup(title: "Run") var output: RunOptions
 
   func run() throws {
-    let config = config
-    try config.checkValues()
-    setMatrixProductThreads(config.threads)
+    var config = TrainingConfig()
+    if output.resume == nil {
+      apply(to: &config)
+      try config.checkValues()
+    }
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
     try runOnRanks { world in
+      let start = try start(config, world)
+      let config = start.config
+      setMatrixProductThreads(config.threads)
       let observer: any RunObserver =
         config.quiet
         ? QuietObserver()
@@ -27,16 +32,21 @@ struct TrainCommand: ParsableCommand {
           showsBar: world.isRoot && Terminal.outputIsTerminal(underMPI: underMPI), underMPI: underMPI)
       let logger = ConsoleLogHandler.logger(
         quiet: config.quiet, verbose: config.verbose, speaks: world.isRoot)
-      try TrainingRun(config, world, observer, logger).run()
+      try TrainingRun(start, world, observer, logger).run()
     }
   }
 
-  private var config: TrainingConfig {
-    var config = TrainingConfig()
+  private func start(_ config: TrainingConfig, _ world: any World) throws -> RunStart {
+    guard let directory = output.resume else { return RunStart(config) }
+    let logger = ConsoleLogHandler.logger(
+      quiet: output.quiet, verbose: output.verbose, speaks: world.isRoot)
+    return try RunStart(resuming: directory, world, logger, apply)
+  }
+
+  private func apply(to config: inout TrainingConfig) {
     text.apply(to: &config)
     model.apply(to: &config)
     optimization.apply(to: &config)
     output.apply(to: &config)
-    return config
   }
 }

@@ -20,12 +20,13 @@ final class ConsoleObserver: RunObserver {
     entropyRate = summary.entropyRate
     let ranks = summary.ranks == 1 ? "1 rank" : "\(summary.ranks) ranks"
     let valid = config.validate ? ", \(grouped(summary.validCharacters)) to validate on" : ""
+    let resumed = summary.resumedAtStep.map { ", resumed after step \(grouped($0))" } ?? ""
     Terminal.write(
       """
       model   \(config.cell.name) \(config.layers)x\(config.hidden), \(grouped(summary.parameterCount)) parameters
       text    \(config.trainSource.name): \(grouped(summary.trainCharacters)) characters\(valid), vocabulary \(summary.vocabularyCount)
       ranks   \(ranks), \(config.bs) streams in all, windows of \(config.bptt)
-      files   \(summary.directory.path)
+      files   \(summary.directory.path)\(resumed)
 
       \(header)
 

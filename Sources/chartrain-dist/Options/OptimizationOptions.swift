@@ -29,15 +29,42 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr).", valueName: "rate"),
+    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr!).", valueName: "rate"),
     transform: Number.real)
   var lr: Double?
 
   @Option(
     help: ArgumentHelp(
-      "A phase of training; may be given several times, instead of --epochs and --lr. "
-        + "'adam' says whether it keeps Adam's moments (keep, the default) or starts them afresh (fresh).",
-      valueName: "epochs=N,lr=RATE[,adam=keep|fresh]"),
+      "How the rate changes: \(ScheduleSettings.Name.allCases.map(\.rawValue).joined(separator: ", ")). Default: constant.",
+      valueName: "name"),
+    transform: Choice.of(ScheduleSettings.Name.self))
+  var schedule: ScheduleSettings.Name?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("With schedule cosine: epochs of the first cycle. Default: 1.", valueName: "n"),
+    transform: Number.whole)
+  var cycleLength: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With schedule cosine: how many times as long each further cycle is. Default: 1.", valueName: "n"),
+    transform: Number.whole)
+  var cycleMult: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("With schedule warmup: steps of the way up.", valueName: "n"),
+    transform: Number.whole)
+  var warmupSteps: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "A phase of training; may be given several times, instead of --epochs, --lr and --schedule. Also: schedule, cycle-length, "
+        + "cycle-mult, warmup-steps; adam=keep (the default) or adam=fresh for Adam's moments; lr=carried to go on with the "
+        + "rate at which the phase before ended.",
+      valueName: "epochs=N,lr=RATE,..."),
     transform: PhaseArgument.parse)
   var phase: [Phase] = []
 
@@ -80,13 +107,13 @@ struct OptimizationOptions: ParsableArguments {
   var maxSkippedSteps: Int?
 
   private static let standard = TrainingConfig()
-  private static let standardPhases = Phase.standard.map { "\($0.epochs) at \($0.lr)" }
+  private static let standardPhases = Phase.standard.map { "\($0.epochs) at \($0.lr!)" }
     .joined(separator: ", then ")
 
   func validate() throws {
-    if !phase.isEmpty, epochs != nil || lr != nil {
+    if !phase.isEmpty, epochs != nil || lr != nil || scheduleSettings != ScheduleSettings() {
       throw ValidationError(
-        "--epochs and --lr cannot be used with --phase: expected one way to say it")
+        "--epochs, --lr and --schedule cannot be used with --phase: expected one way to say it")
     }
     if decoupledWeightDecay, weightDecay == nil {
       throw ValidationError("--decoupled-weight-decay needs --weight-decay")
@@ -99,9 +126,11 @@ struct OptimizationOptions: ParsableArguments {
     config.bpttJitter = bpttJitter || config.bpttJitter
     if !phase.isEmpty {
       config.setPhases(phase)
-    } else if epochs != nil || lr != nil {
-      let standard = config.phases[0]
-      config.setSinglePhase(epochs: epochs ?? standard.epochs, lr: lr ?? standard.lr)
+    } else if epochs != nil || lr != nil || scheduleSettings != ScheduleSettings() {
+      config.setSinglePhase(
+        epochs: epochs ?? config.epochs ?? Phase.standard[0].epochs,
+        lr: lr ?? config.lr ?? Phase.standard[0].lr!,
+        schedule: scheduleSettings.filled(from: config.schedule))
     }
     config.weightDecay = weightDecay ?? config.weightDecay
     config.decoupledWeightDecay = decoupledWeightDecay || config.decoupledWeightDecay
@@ -111,31 +140,13 @@ struct OptimizationOptions: ParsableArguments {
     config.maxSteps = maxSteps ?? config.maxSteps
     config.maxSkippedSteps = maxSkippedSteps ?? config.maxSkippedSteps
   }
-}
 
-/// `--phase epochs=6,lr=1e-3,adam=fresh`.
-enum PhaseArgument {
-  private static let keys = ["epochs", "lr", "adam"]
-
-  @Sendable static func parse(_ text: String) throws -> Phase {
-    var values: [String: String] = [:]
-    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2 else {
-        throw ValidationError("expected key=value, found '\(item)'")
-      }
-      guard keys.contains(parts[0]) else { throw Choice.unknown(parts[0], keys) }
-      guard values.updateValue(parts[1], forKey: parts[0]) == nil else {
-        throw ValidationError("expected '\(parts[0])' once, found it twice")
-      }
-    }
-    guard let epochs = values["epochs"].flatMap({ Int($0) }) else {
-      throw ValidationError("expected epochs=N with a whole number")
-    }
-    guard let lr = values["lr"].flatMap({ Double($0) }) else {
-      throw ValidationError("expected lr=RATE with a number")
-    }
-    let adam = try values["adam"].map { try Choice.of(Phase.Moments.self)($0) } ?? .keep
-    return Phase(epochs: epochs, lr: lr, adam: adam)
+  private var scheduleSettings: ScheduleSettings {
+    var settings = ScheduleSettings()
+    settings.schedule = schedule
+    settings.cycleLength = cycleLength
+    settings.cycleMult = cycleMult
+    settings.warmupSteps = warmupSteps
+    return settings
   }
 }

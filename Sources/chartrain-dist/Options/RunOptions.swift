@@ -8,8 +8,16 @@ struct RunOptions: ParsableArguments {
       valueName: "path"))
   var runDir: String?
 
-  @Flag(name: .customLong("validate"), inversion: .prefixedNo, help: "Validate on rank 0 after each epoch.")
-  var validates = true
+  @Option(
+    help: ArgumentHelp(
+      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options.",
+      valueName: "run-dir"))
+  var resume: String?
+
+  @Flag(
+    name: .customLong("validate"), inversion: .prefixedNo,
+    help: "Validate on rank 0 after each epoch, as is the default.")
+  var validates: Bool?
 
   @Option(
     parsing: .unconditional,
@@ -54,6 +62,9 @@ struct RunOptions: ParsableArguments {
   private static let standard = TrainingConfig()
 
   func validate() throws {
+    if resume != nil, runDir != nil {
+      throw ValidationError("--run-dir cannot be used with --resume: expected one of them")
+    }
     if quiet, verbose {
       throw ValidationError("--quiet cannot be used with --verbose: expected one of them")
     }
@@ -61,9 +72,9 @@ struct RunOptions: ParsableArguments {
 
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
-    config.validate = validates
-    config.quiet = quiet
-    config.verbose = verbose
+    config.validate = validates ?? config.validate
+    config.quiet = quiet || config.quiet
+    config.verbose = verbose || config.verbose
     config.sampleLength = sampleLength ?? config.sampleLength
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep

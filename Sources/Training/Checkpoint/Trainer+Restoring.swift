@@ -1,0 +1,52 @@
+import CharModel
+import Kernels
+import Ranks
+import SafeTensors
+import Text
+
+extension Trainer {
+  /// Takes up where a training checkpoint left off: parameters, moments, hidden states and progress, whatever the
+  /// number of ranks that wrote it.
+  ///
+  /// - Parameter checkpoint: on rank 0; the others take it from there.
+  /// - Throws: `AgreedFailure` on all ranks if it is no training checkpoint of this run and text; `RankError`.
+  func restore(_ checkpoint: Checkpoint?, _ text: SharedText) throws {
+    let global = try world.onRoot { () -> (progress: Progress, states: CollectedStates) in
+      let checkpoint = checkpoint!
+      let root = text.root!
+      func refuse(_ expected: String, _ found: String) -> CheckpointError {
+        CheckpointError(path: checkpoint.file.path, expected: expected, found: found)
+      }
+      guard let progress = checkpoint.progress else { throw refuse("a training checkpoint", "a model alone") }
+      guard checkpoint.vocabulary == root.vocabulary, progress.text == root.train.fingerprint else {
+        throw refuse("the text that the run was trained on", "another")
+      }
+      guard checkpoint.model == model else { throw refuse("the model of its config", "another") }
+      for (set, prefix) in parameterSets {
+        for tensor in set.layout.tensors {
+          try checkpoint.read(prefix + tensor.name, tensor.shape, into: set.elements(of: tensor))
+        }
+      }
+      let states = CollectedStates(model, shards)
+      let shape = [model.layers, config.bs, model.hidden]
+      try checkpoint.read(CheckpointFormat.stateH, shape, into: states.global.h)
+      if model.cell.cell.hasMemory {
+        try checkpoint.read(CheckpointFormat.stateC, shape, into: states.global.c)
+      }
+      return (progress, states)
+    }
+    for (set, _) in parameterSets { try world.broadcast(set.flat) }
+    try distributeStates(global?.states)
+    let json = try world.broadcast(Array(try JSON.line(global?.progress).utf8))
+    progress = try JSON.decode(Progress.self, from: String(decoding: json, as: UTF8.self))
+    adam.stepCount = progress.adamStep
+  }
+
+  /// The parameters and Adam's moments, with the prefixes of their names in a checkpoint.
+  var parameterSets: [(set: ParameterSet, prefix: String)] {
+    [
+      (parameters, ""), (adam.firstMoment, CheckpointFormat.firstMomentPrefix),
+      (adam.secondMoment, CheckpointFormat.secondMomentPrefix),
+    ]
+  }
+}

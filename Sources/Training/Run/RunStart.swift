@@ -1,0 +1,106 @@
+import FoundationEssentials
+import Logging
+import Ranks
+import Storage
+
+/// How a run begins: anew, or where an earlier one stopped.
+public struct RunStart {
+  public let config: TrainingConfig
+  public let resumesRun: Bool
+  /// Where a resumed run goes on; on rank 0 only.
+  public let checkpoint: Checkpoint?
+
+  /// A new run.
+  public init(_ config: TrainingConfig) {
+    self.config = config
+    resumesRun = false
+    checkpoint = nil
+  }
+
+  /// Goes on with the run in `directory` from its last good checkpoint, with the options it began with.
+  ///
+  /// - Parameter change: may change options that leave the training as it was: ``resumable``.
+  /// - Throws: `AgreedFailure` on all ranks if there is none, or if `change` changes anything else; `RankError`.
+  public init(
+    resuming directory: String, _ world: any World, _ logger: Logger,
+    _ change: (inout TrainingConfig) -> Void
+  ) throws {
+    let found = try world.onRoot {
+      try RunDirectory(existing: directory).lastGoodCheckpoint(logger)
+    }
+    let json = try world.broadcast(Array(found?.configText?.utf8 ?? "".utf8))
+    checkpoint = found
+    resumesRun = true
+    config = try world.onAll {
+      let saved = try JSON.decode(TrainingConfig.self, from: String(decoding: json, as: UTF8.self))
+      var config = saved
+      change(&config)
+      let changed = config.differences(from: saved).filter { !Self.resumable.contains($0) }
+      if let option = changed.first {
+        throw OptionError(
+          option: option.hyphenated, expected: "as the run to resume began", found: "another value")
+      }
+      config.runDir = directory
+      return config
+    }
+  }
+
+  /// The options that may change when a run goes on.
+  static let resumable: Set<String> = [
+    "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "quiet", "verbose", "runDir",
+  ]
+}
+
+extension String {
+  /// `checkpointEvery` as `checkpoint-every`.
+  fileprivate var hyphenated: String {
+    map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
+  }
+}
+
+extension RunDirectory {
+  /// The directory of an earlier run.
+  ///
+  /// - Throws: ``OptionError`` if there is no run in it.
+  init(existing path: String) throws {
+    self.path = path
+    guard kind(of: config) != .nothing else {
+      throw OptionError(option: "resume", expected: "the directory of a run", found: "none in '\(path)'")
+    }
+  }
+
+  /// The training checkpoint of the most steps that can be read whole.
+  ///
+  /// - Throws: ``CheckpointError`` if there is none, `StorageError`.
+  func lastGoodCheckpoint(_ logger: Logger) throws -> Checkpoint {
+    var best: Checkpoint?
+    for file in try filesBelow(checkpoints) where file.hasSuffix(".safetensors") {
+      do {
+        let checkpoint = try Checkpoint(path: file)
+        if let step = checkpoint.progress?.step, step > best?.progress?.step ?? -1 { best = checkpoint }
+      } catch {
+        logger.warning("\(error): not used")
+      }
+    }
+    guard let best else {
+      throw CheckpointError(path: checkpoints, expected: "a checkpoint to resume from", found: "none")
+    }
+    return best
+  }
+
+  /// Removes from `metrics.jsonl` what was written after step `step`, which will be written again.
+  ///
+  /// - Throws: `StorageError`.
+  func forgetMetrics(after step: Int) throws {
+    struct Line: Decodable { let step: Int }
+    var text: [UInt8] = []
+    try readPieces(of: metrics) { text += $0 }
+    let kept = text.split(separator: UInt8(ascii: "\n")).filter { line in
+      let step_ = try? JSON.decode(Line.self, from: String(decoding: line, as: UTF8.self)).step
+      return step_.map { $0 <= step } ?? false
+    }
+    try writeAtomically(to: metrics) { file in
+      for line in kept { try file.write(String(decoding: line, as: UTF8.self) + "\n") }
+    }
+  }
+}
