@@ -85,7 +85,26 @@ extension TrainingConfig: Codable {
   public init(from decoder: any Decoder) throws {
     self.init()
     let container = try decoder.container(keyedBy: Key.self)
+    func refuse(_ problem: String) -> DecodingError {
+      .dataCorrupted(.init(codingPath: [], debugDescription: problem))
+    }
+    let known = Self.options.map(\.name)
+    if let stranger = container.allKeys.first(where: { !known.contains($0.stringValue) })?.stringValue {
+      let suggestion = nearest(to: stranger, in: known).map { " (did you mean '\($0)'?)" } ?? ""
+      throw refuse("unknown option '\(stranger)'\(suggestion)")
+    }
+    phase = []
     for option in Self.options { try option.decode(&self, container) }
+    let isShort = epochs != nil || lr != nil || schedule != ScheduleSettings()
+    guard !isShort || phase.isEmpty else {
+      throw refuse("'epochs', 'lr' or 'schedule' beside 'phase': expected one way to say it")
+    }
+    if isShort {
+      setSinglePhase(
+        epochs: epochs ?? Phase.standard[0].epochs, lr: lr ?? Phase.standard[0].lr!, schedule: schedule)
+    } else if phase.isEmpty {
+      setPhases(Phase.standard)
+    }
   }
 
   /// Writes every option, those that are not set as null.

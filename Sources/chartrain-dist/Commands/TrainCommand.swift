@@ -9,13 +9,14 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a model, on as many ranks as mpirun starts.")
 
+  @OptionGroup(title: "Start") var base: StartOptions
   @OptionGroup(title: "Text") var text: TextOptions
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Training") var optimization: OptimizationOptions
   @OptionGroup(title: "Run") var output: RunOptions
 
   func run() throws {
-    var config = TrainingConfig()
+    var config = try base.base()
     if output.resume == nil {
       apply(to: &config)
       try config.checkValues()

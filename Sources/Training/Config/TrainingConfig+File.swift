@@ -1,0 +1,33 @@
+import FoundationEssentials
+import Storage
+import Yams
+
+/// A config file that cannot be used.
+public struct ConfigFileError: Error, CustomStringConvertible {
+  public let path: String
+  public let problem: String
+
+  public var description: String { "config file '\(path)': \(problem)" }
+}
+
+extension TrainingConfig {
+  /// Reads options from a YAML or JSON file; what it does not name keeps its default. The `config.json` of a run is
+  /// such a file; the directory it was written to is not taken from it.
+  ///
+  /// - Throws: ``ConfigFileError``, or `StorageError`.
+  public init(file path: String) throws {
+    var bytes: [UInt8] = []
+    try readPieces(of: path) { bytes += $0 }
+    do {
+      // JSON is YAML.
+      self = try YAMLDecoder().decode(TrainingConfig.self, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw ConfigFileError(path: path, problem: error.summary)
+    } catch let error as YamlError {
+      throw ConfigFileError(
+        path: path,
+        problem: "expected YAML or JSON, found: \(error)".split(separator: "\n").joined(separator: " "))
+    }
+    runDir = nil
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Ranks
+import SafeTensors
+import TestSupport
+import Testing
+import Training
+
+@Suite struct ResumeTests {
+  private let directory = TemporaryDirectory()
+
+  private func config(_ name: String) -> TrainingConfig {
+    var config = TrainingFixture.config(directory)
+    config.dropout = 0.3
+    config.bpttJitter = true
+    let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
+    config.setPhases([
+      Phase(epochs: 1, lr: 0.01), Phase(epochs: 2, lr: 0.02, schedule: restarts),
+      Phase(epochs: 2, lr: nil, schedule: restarts, adam: .fresh),
+    ])
+    config.runDir = directory.path(name)
+    return config
+  }
+
+  private func resume(
+    _ name: String, ranks: Int, _ change: @escaping @Sendable (inout TrainingConfig) -> Void
+  )
+    throws
+  {
+    let path = directory.path(name)
+    _ = try ThreadWorld.run(size: ranks) { world in
+      let start = try RunStart(resuming: path, world, TrainingFixture.silentLogger, change)
+      try TrainingRun(start, world, SilentObserver(), TrainingFixture.silentLogger).run()
+    }
+  }
+
+  private func lines(_ name: String) throws -> [String] {
+    // Rates and losses, without what depends on the clock.
+    let text = try String(contentsOfFile: directory.path(name) + "/metrics.jsonl", encoding: .utf8)
+    return text.split(separator: "\n").map {
+      $0.replacingOccurrences(
+        of: #""(charactersPerSecond|seconds)":[^,}]*,?"#, with: "", options: .regularExpression)
+    }
+  }
+
+  private func tensorBytes(_ name: String) throws -> Data {
+    let path = directory.path(name) + "/checkpoints/last.safetensors"
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    return data.dropFirst(8 + header)
+  }
+
+  /// Stopped in the middle of epochs and phases, and gone on: the same bits as without a stop.
+  @Test(arguments: [1, 3])
+  func aResumedRunIsTheUninterruptedOne(ranks: Int) throws {
+    let whole = config("whole")
+    try TrainingFixture.run(whole, runDirectory: whole.runDir!, ranks: ranks)
+    var interrupted = config("interrupted")
+    let total = try lines("whole").filter { $0.contains("\"step\",") || $0.contains(#""kind":"step""#) }.count
+    interrupted.maxSteps = total / 5
+    try TrainingFixture.run(interrupted, runDirectory: interrupted.runDir!, ranks: ranks)
+    for part in 2...5 {
+      try resume("interrupted", ranks: ranks) { $0.maxSteps = part == 5 ? nil : total * part / 5 }
+    }
+    #expect(try tensorBytes("interrupted") == tensorBytes("whole"))
+    func steps(_ name: String) throws -> [String] {
+      try lines(name).filter { $0.contains(#""kind":"step""#) }
+    }
+    #expect(try steps("interrupted") == steps("whole"))
+    let cycles = try FileManager.default.contentsOfDirectory(atPath: whole.runDir! + "/checkpoints")
+      .filter { $0.hasPrefix("cycle-") }.sorted()
+    #expect(cycles.first == "cycle-0.safetensors")
+    let others = try FileManager.default.contentsOfDirectory(atPath: interrupted.runDir! + "/checkpoints")
+    #expect(cycles.allSatisfy { others.contains($0) })
+  }
+
+  @Test func anotherNumberOfRanksGoesOn() throws {
+    let whole = config("whole")
+    try TrainingFixture.run(whole, runDirectory: whole.runDir!)
+    var interrupted = config("interrupted")
+    interrupted.maxSteps = 70
+    try TrainingFixture.run(interrupted, runDirectory: interrupted.runDir!, ranks: 3)
+    try resume("interrupted", ranks: 2) { $0.maxSteps = nil }
+    let numbers = try ["whole", "interrupted"].map { name in
+      try tensorBytes(name).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    }
+    #expect(relativeError(numbers[1], numbers[0]) < 1e-2)
+  }
+
+  /// A broken newest checkpoint is passed over, and the lines it wrote are written again.
+  @Test func theLastGoodCheckpointIsTaken() throws {
+    var config = config("run")
+    config.checkpointEvery = 20
+    config.maxSteps = 50
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let last = config.runDir! + "/checkpoints/last.safetensors"
+    let data = try Data(contentsOf: URL(fileURLWithPath: last))
+    try data.dropLast(100).write(to: URL(fileURLWithPath: last))
+    try resume("run", ranks: 2) { $0.maxSteps = 60 }
+    let steps = try lines("run").filter { $0.contains(#""kind":"step""#) }
+    #expect(steps.count == 60)
+  }
+
+  @Test func whatWouldChangeTheRunIsRefused() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    func refusal(_ change: @escaping @Sendable (inout TrainingConfig) -> Void) -> String {
+      do {
+        try resume("run", ranks: 2, change)
+        return "none"
+      } catch { return (error as? AgreedFailure).map { "\($0.cause!)" } ?? "\(error)" }
+    }
+    #expect(refusal { $0.weightDecay = 1 }.contains("--weight-decay"))
+    #expect(refusal { $0.bs = 5 }.contains("--bs"))
+    directory.write("text.txt", TrainingFixture.text + "more")
+    #expect(refusal { _ in }.contains("the text that the run was trained on"))
+    try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints/last.safetensors")
+    try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints/best.safetensors")
+    #expect(refusal { _ in }.contains("a checkpoint to resume from"))
+    #expect(throws: AgreedFailure.self) { try resume("nowhere", ranks: 2) { _ in } }
+  }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+@Suite struct ScheduleTests {
+  private func position(_ step: Int, fraction: Double = 0, nominal: Int = 947) -> Schedule.Position {
+    .init(step: step, fraction: fraction, nominalStepsPerEpoch: nominal)
+  }
+
+  /// The notebook's scheduler as it runs, counters and all, against the formula for any step.
+  @Test(arguments: [(1, 2), (1, 1), (2, 3)])
+  func cosineRestartsFollowTheNotebooksCounters(length: Int, mult: Int) {
+    let schedule = Schedule.cosine(CosineRestarts(cycleLength: length, cycleMult: mult))
+    var nb = 947 * length
+    var c = 0
+    for index in 0..<20_000 {
+      var expected = 1e-2 / 2 * (1 + cos(.pi * Double(c) / Double(nb)))
+      if Double(index) < Double(nb) / 20 { expected = 1e-2 / 100 }
+      #expect(abs(schedule.rate(base: 1e-2, at: position(index)) - expected) < 1e-15, "step \(index)")
+      c += 1
+      #expect(schedule.endsCycle(at: position(index)) == (c == nb), "step \(index)")
+      if c == nb { (c, nb) = (0, nb * mult) }
+    }
+  }
+
+  @Test func warmupRisesToTheBase() {
+    let schedule = Schedule.warmup(steps: 4)
+    #expect((0..<6).map { schedule.rate(base: 8, at: position($0)) } == [2, 4, 6, 8, 8, 8])
+  }
+
+  /// PyTorch's OneCycleLR with its defaults: from a 25th up to the base at 30%, down to 1e-4 of the start.
+  @Test func oneCycleGoesUpAndDown() {
+    func rate(_ fraction: Double) -> Double {
+      Schedule.oneCycle.rate(base: 1, at: position(0, fraction: fraction))
+    }
+    #expect(abs(rate(0) - 0.04) < 1e-12)
+    #expect(abs(rate(0.15) - (1 + 0.04) / 2) < 1e-12)
+    #expect(abs(rate(0.3) - 1) < 1e-12)
+    #expect(abs(rate(1) - 0.04 / 1e4) < 1e-12)
+  }
+
+  @Test func settingsThatDoNotGoTogetherAreRefused() {
+    var settings = ScheduleSettings()
+    settings.cycleMult = 2
+    #expect(throws: OptionError.self) { try settings.resolved() }
+    settings.schedule = .cosine
+    #expect(throws: Never.self) { try settings.resolved() }
+    settings.cycleMult = 0
+    #expect(throws: OptionError.self) { try settings.resolved() }
+    settings = ScheduleSettings()
+    settings.schedule = .warmup
+    #expect(throws: OptionError.self) { try settings.resolved() }
+  }
+}
+
+@Suite struct PresetTests {
+  @Test(arguments: Preset.all.map(\.name))
+  func presetsAreValidAndSurviveAFile(name: String) throws {
+    let config = try Preset(named: name).config
+    try config.checkValues()
+    let data = try JSONEncoder().encode(config)
+    #expect(try JSONDecoder().decode(TrainingConfig.self, from: data) == config)
+    let path = TemporaryDirectory()
+    #expect(try TrainingConfig(file: path.write("c.json", data)) == config)
+  }
+
+  @Test func theLSTMsPhases() throws {
+    let config = try Preset(named: "notebook-lstm").config
+    #expect(try config.phases.map(\.epochs) == [2, 15, 63])
+    #expect(try config.phases.map(\.lr) == [1e-2, 1e-2, nil])
+    #expect(try config.phases.allSatisfy { $0.adam == .keep })
+    #expect(config.weightDecay == 1e-5 && !config.decoupledWeightDecay && config.dropout == 0.5)
+  }
+
+  @Test func anUnknownOneNamesTheNearest() {
+    #expect { try Preset(named: "notebook-lstn") } throws: {
+      "\($0)".contains("did you mean 'notebook-lstm'?")
+    }
+  }
+}
+
+@Suite struct ConfigFileTests {
+  private let directory = TemporaryDirectory()
+
+  @Test func yamlNamesWhatItChanges() throws {
+    let path = directory.write(
+      "c.yaml",
+      """
+      cell: lstm
+      hidden: 96   # wider
+      clipNorm: 0.5
+      train: null
+      phase:
+        - {epochs: 3, lr: 1e-2}
+        - epochs: 5
+          lr: null
+          schedule: cosine
+          cycleMult: 2
+          adam: fresh
+      """)
+    let config = try TrainingConfig(file: path)
+    #expect(config.cell.name == "lstm" && config.hidden == 96 && config.clipNorm == 0.5)
+    #expect(config.bs == TrainingConfig().bs && config.train == nil)
+    let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
+    #expect(
+      try config.phases
+        == [Phase(epochs: 3, lr: 1e-2), Phase(epochs: 5, lr: nil, schedule: restarts, adam: .fresh)])
+  }
+
+  @Test func shortPhasesAreFilledUp() throws {
+    let config = try TrainingConfig(file: directory.write("c.yaml", "epochs: 7"))
+    #expect(try config.phases == [Phase(epochs: 7, lr: Phase.standard[0].lr)])
+    #expect(try TrainingConfig(file: directory.write("d.yaml", "hidden: 8")).phases == Phase.standard)
+  }
+
+  @Test(arguments: [
+    ("hiden: 3", "did you mean 'hidden'?"), ("hidden: many", "hidden"), ("cell: gnu", "unknown cell"),
+    ("epochs: 2\nphase: [{epochs: 1, lr: 1}]", "one way"), ("{", "YAML"), ("- 1", "another type"),
+    ("schedule: cosine\nwarmupSteps: 3", "warmup-steps"),
+  ])
+  func whatIsWrongIsSaid(text: String, word: String) {
+    #expect {
+      try TrainingConfig(file: directory.write("bad.yaml", text)).checkValues()
+    } throws: { "\($0)".contains(word) }
+  }
+}
