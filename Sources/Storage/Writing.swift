@@ -6,9 +6,10 @@ public struct OutputFile: ~Copyable {
   private let path: String
   private let file: FileDescriptor
 
-  fileprivate init(_ path: String, _ mode: FileDescriptor.OpenOptions) throws {
-    self.path = path
-    file = try attempt("write", path) {
+  /// - Parameter name: what errors call the file.
+  fileprivate init(_ path: String, _ mode: FileDescriptor.OpenOptions, name: String) throws {
+    self.path = name
+    file = try attempt("write", name) {
       try FileDescriptor.open(
         path, .writeOnly, options: mode.union(.create),
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
@@ -19,7 +20,7 @@ public struct OutputFile: ~Copyable {
   ///
   /// - Throws: ``StorageError``.
   public init(appendingTo path: String) throws {
-    try self.init(path, .append)
+    try self.init(path, .append, name: path)
   }
 
   deinit {
@@ -52,7 +53,7 @@ public struct OutputFile: ~Copyable {
 public func writeAtomically(to path: String, _ body: (borrowing OutputFile) throws -> Void) throws {
   let temporary = path + ".tmp-\(getpid())"
   do {
-    let file = try OutputFile(temporary, .truncate)
+    let file = try OutputFile(temporary, .truncate, name: path)
     try body(file)
     try file.synchronise()
     guard rename(temporary, path) == 0 else {

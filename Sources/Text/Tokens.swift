@@ -47,6 +47,14 @@ public struct Tokens: Sendable {
 }
 
 extension Tokens {
+  /// How many of them are `<unk>`.
+  public var unknownCount: Int {
+    switch storage {
+    case .bytes(let ids): ids[range].count { $0 == Vocabulary.unknown }
+    case .words(let ids): ids[range].count { $0 == Vocabulary.unknown }
+    }
+  }
+
   /// Sixteen hexadecimal digits that differ (but for chance) where the ids do: a 64-bit FNV-1a hash over them.
   public var fingerprint: String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -11,8 +11,8 @@ struct ChartrainDist: ParsableCommand {
     discussion: """
       On 4 ranks, on the built-in corpus, and on a text of your own:
 
-      mpirun -n 4 chartrain-dist
-      mpirun -n 4 chartrain-dist --train text.txt
+      $ mpirun -n 4 chartrain-dist
+      $ mpirun -n 4 chartrain-dist --train text.txt
 
       Without mpirun it trains as one rank. 'chartrain-dist help train' lists the options of training.
       """,

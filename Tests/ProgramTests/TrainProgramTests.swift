@@ -57,7 +57,7 @@ import Training
       currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.output)")
     let bars = outcome.output.components(separatedBy: "\u{1B}[K").dropFirst()
-    for label in ["epoch 1 [", "validation ["] {
+    for label in ["epoch 1/6 [", "validation ["] {
       let bar = try #require(bars.first { $0.hasPrefix(label) }, "no bar '\(label)'")
       #expect(bar.contains("chars/s") && bar.contains("left") && bar.contains("%"), "\(bar)")
     }

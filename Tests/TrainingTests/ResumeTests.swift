@@ -13,10 +13,10 @@ import Training
     config.dropout = 0.3
     config.bpttJitter = true
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
-    config.setPhases([
+    config.phases = [
       Phase(epochs: 1, lr: 0.01), Phase(epochs: 2, lr: 0.02, schedule: restarts),
       Phase(epochs: 2, lr: nil, schedule: restarts, adam: .fresh),
-    ])
+    ]
     config.runDir = directory.path(name)
     return config
   }

@@ -22,7 +22,7 @@ enum TrainingFixture {
     config.embedding = 6
     config.bs = 10
     config.bptt = 7
-    config.setPhases([Phase(epochs: 100, lr: 0.01)])
+    config.phases = [Phase(epochs: 100, lr: 0.01)]
     config.sampleLength = 20
     return config
   }
@@ -72,5 +72,5 @@ final class SilentObserver: RunObserver {
   func validationAdvanced(characters: Int, of total: Int) {}
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   func sampled(_ text: String) {}
-  func runEnded(_ directory: RunDirectory) {}
+  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {}
 }

@@ -20,7 +20,7 @@ import Training
   @Test(arguments: [1, 3])
   func aRunWritesItsFiles(ranks: Int) throws {
     var config = TrainingFixture.config(directory)
-    config.setPhases([Phase(epochs: 2, lr: 0.01), Phase(epochs: 1, lr: 0.001, adam: .fresh)])
+    config.phases = [Phase(epochs: 2, lr: 0.01), Phase(epochs: 1, lr: 0.001, adam: .fresh)]
     config.checkpointEvery = 20
     config.keep = 2
     try TrainingFixture.run(config, runDirectory: runPath, ranks: ranks)
@@ -59,7 +59,7 @@ import Training
   /// Validation, sampling and saving leave training alone.
   @Test func validationDoesNotDisturbTraining() throws {
     var config = TrainingFixture.config(directory)
-    config.setPhases([Phase(epochs: 3, lr: 0.01)])
+    config.phases = [Phase(epochs: 3, lr: 0.01)]
     config.valid = config.train
     try TrainingFixture.run(config, runDirectory: runPath)
     (config.valid, config.validate) = (nil, false)
@@ -76,7 +76,7 @@ import Training
     var losses: [[Double]] = []
     for adam in Phase.Moments.allCases {
       var config = TrainingFixture.config(directory)
-      config.setPhases([Phase(epochs: 1, lr: 0.01), Phase(epochs: 1, lr: 0.01, adam: adam)])
+      config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 1, lr: 0.01, adam: adam)]
       let path = directory.path(adam.rawValue)
       try TrainingFixture.run(config, runDirectory: path)
       losses.append(try lines("step", in: path).map { $0["loss"] as! Double })
@@ -102,7 +102,7 @@ import Training
   @Test(arguments: [1, 3], [3e37, 1e38])
   func divergenceEndsTheRunOnAllRanks(ranks: Int, lr: Double) throws {
     var config = TrainingFixture.config(directory, cell: "rnn")
-    config.setPhases([Phase(epochs: 5, lr: lr)])
+    config.phases = [Phase(epochs: 5, lr: lr)]
     config.maxSkippedSteps = 4
     config.runDir = runPath
     let messages = try ThreadWorld.run(size: ranks) { [config] world -> String in
@@ -134,7 +134,7 @@ import Training
     var config = TrainingFixture.config(directory, cell: "rnn")
     config.train = directory.write("tiny.txt", String(repeating: "abcdefgh", count: 15))
     config.bs = 4
-    config.setPhases([Phase(epochs: 1, lr: 0.01), Phase(epochs: 30, lr: 1e38, adam: .fresh)])
+    config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 30, lr: 1e38, adam: .fresh)]
     config.checkpointEvery = 2
     #expect(throws: AgreedFailure.self) { try TrainingFixture.run(config, runDirectory: runPath, ranks: 2) }
     #expect(try lines("epoch").count > 2)

@@ -83,6 +83,12 @@ public struct Checkpoint: Sendable {
   /// The checksum that the file says its data have, if it says one.
   public var checksum: String? { file.header.metadata[CheckpointFormat.checksumKey] }
 
+  /// The config's keys, sorted, and values, as JSON.
+  public var configEntries: [(key: String, value: String)] {
+    let entries = configText.flatMap { try? JSON.decode([String: JSONValue].self, from: $0) } ?? [:]
+    return entries.sorted { $0.key < $1.key }.map { ($0.key, (try? JSON.line($0.value)) ?? "") }
+  }
+
   /// The config as JSON.
   public var configText: String? { file.header.metadata[CheckpointFormat.configKey] }
 

@@ -12,16 +12,16 @@ public struct Preset: Sendable {
     Preset(
       name: "notebook-rnn", summary: "RNN 256, 4 epochs at 1e-3 and 4 at 1e-4",
       config: notebook("rnn") {
-        $0.setPhases([Phase(epochs: 4, lr: 1e-3), Phase(epochs: 4, lr: 1e-4, adam: .fresh)])
+        $0.phases = [Phase(epochs: 4, lr: 1e-3), Phase(epochs: 4, lr: 1e-4, adam: .fresh)]
       }),
     // The notebook writes this cell's loop over time out by hand; its numbers are those of the RNN.
     Preset(
       name: "notebook-rnncell", summary: "RNN 256, 4 epochs at 1e-3",
-      config: notebook("rnn") { $0.setPhases([Phase(epochs: 4, lr: 1e-3)]) }),
+      config: notebook("rnn") { $0.phases = [Phase(epochs: 4, lr: 1e-3)] }),
     Preset(
       name: "notebook-gru", summary: "GRU 256, 6 epochs at 1e-3 and 3 at 1e-4",
       config: notebook("gru") {
-        $0.setPhases([Phase(epochs: 6, lr: 1e-3), Phase(epochs: 3, lr: 1e-4, adam: .fresh)])
+        $0.phases = [Phase(epochs: 6, lr: 1e-3), Phase(epochs: 3, lr: 1e-4, adam: .fresh)]
       }),
     Preset(
       name: "notebook-lstm", summary: "LSTM 2x512, 2 epochs at 1e-2, then 15 and 63 with cosine restarts",
@@ -31,11 +31,11 @@ public struct Preset: Sendable {
         $0.dropout = 0.5
         $0.weightDecay = 1e-5
         let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
-        $0.setPhases([
+        $0.phases = [
           Phase(epochs: 2, lr: 1e-2), Phase(epochs: 15, lr: 1e-2, schedule: restarts),
           // The notebook's scheduler reads back the rate that it last wrote.
           Phase(epochs: 63, lr: nil, schedule: restarts),
-        ])
+        ]
       }),
   ]
 

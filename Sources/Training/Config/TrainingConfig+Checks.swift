@@ -48,7 +48,6 @@ extension TrainingConfig {
     try require("dropout", "at least 0 and below 1", Double(dropout), dropout >= 0 && dropout < 1)
     try require(
       "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
-    let phases = try phases
     for phase in phases {
       try require("epochs", phase.epochs, in: 1...Int.max)
       guard let lr = phase.lr else { continue }

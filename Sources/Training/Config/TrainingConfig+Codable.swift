@@ -21,13 +21,7 @@ extension TrainingConfig {
       .init("bs", \.bs),
       .init("bptt", \.bptt),
       .init("bpttJitter", \.bpttJitter),
-      .init("epochs", \.epochs),
-      .init("lr", \.lr),
-      .init("schedule", \.schedule.schedule),
-      .init("cycleLength", \.schedule.cycleLength),
-      .init("cycleMult", \.schedule.cycleMult),
-      .init("warmupSteps", \.schedule.warmupSteps),
-      .init("phase", \.phase),
+      .init("phase", \.phases),
       .init("weightDecay", \.weightDecay),
       .init("decoupledWeightDecay", \.decoupledWeightDecay),
       .init("clipNorm", \.clipNorm),
@@ -81,35 +75,33 @@ extension TrainingConfig {
 }
 
 extension TrainingConfig: Codable {
-  /// Options that are not given keep their defaults.
+  /// Options that are not given keep their defaults; those that do not exist are refused.
   public init(from decoder: any Decoder) throws {
     self.init()
     let container = try decoder.container(keyedBy: Key.self)
     func refuse(_ problem: String) -> DecodingError {
       .dataCorrupted(.init(codingPath: [], debugDescription: problem))
     }
-    let known = Self.options.map(\.name)
+    let known = Self.options.map(\.name) + ShortPhase.keys
     if let stranger = container.allKeys.first(where: { !known.contains($0.stringValue) })?.stringValue {
       let suggestion = nearest(to: stranger, in: known).map { " (did you mean '\($0)'?)" } ?? ""
       throw refuse("unknown option '\(stranger)'\(suggestion)")
     }
-    phase = []
     for option in Self.options { try option.decode(&self, container) }
-    let isShort = epochs != nil || lr != nil || schedule != ScheduleSettings()
-    guard !isShort || phase.isEmpty else {
-      throw refuse("'epochs', 'lr' or 'schedule' beside 'phase': expected one way to say it")
+    let short = try ShortPhase(from: decoder)
+    guard !short.isEmpty else { return }
+    let phase: Phase
+    do { phase = try short.filled(from: Phase.standard[0]) } catch { throw refuse("\(error)") }
+    guard !container.contains(Key(stringValue: "phase")) || phases == [phase] else {
+      throw refuse("'phase' says another thing than 'epochs', 'lr' or 'schedule': expected one way to say it")
     }
-    if isShort {
-      setSinglePhase(
-        epochs: epochs ?? Phase.standard[0].epochs, lr: lr ?? Phase.standard[0].lr!, schedule: schedule)
-    } else if phase.isEmpty {
-      setPhases(Phase.standard)
-    }
+    phases = [phase]
   }
 
   /// Writes every option, those that are not set as null.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
     for option in Self.options { try option.encode(self, &container) }
+    try ShortPhase(phases).encode(to: encoder)
   }
 }

@@ -36,12 +36,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var bptt = 32
   /// Random window lengths: see ``WindowLengths``.
   public var bpttJitter = false
-  /// One phase, said in short: `epochs` at the base rate `lr`, with these settings. All nil where `phase` says it.
-  public var epochs: Int?
-  public var lr: Double?
-  public var schedule = ScheduleSettings()
-  /// The phases, empty where `epochs` and `lr` say it.
-  public var phase = Phase.standard
+  /// What the run goes through. In JSON also said in short, by `epochs`, `lr` and `schedule`, where it is one phase.
+  public var phases = Phase.standard
   public var weightDecay = 0.0
   /// AdamW's weight decay instead of coupled L2.
   public var decoupledWeightDecay = false
@@ -74,26 +70,6 @@ public struct TrainingConfig: Equatable, Sendable {
   public var verbose = false
 
   public init() {}
-
-  /// What the run goes through.
-  ///
-  /// - Throws: ``OptionError`` if the schedule's settings do not go together.
-  public var phases: [Phase] {
-    get throws {
-      guard let epochs, let lr else { return phase }
-      return [Phase(epochs: epochs, lr: lr, schedule: try schedule.resolved())]
-    }
-  }
-
-  /// Says the phases in short: one, of so many epochs at such a rate.
-  public mutating func setSinglePhase(epochs: Int, lr: Double, schedule: ScheduleSettings = .init()) {
-    (self.epochs, self.lr, self.schedule, phase) = (epochs, lr, schedule, [])
-  }
-
-  /// Sets the phases one by one.
-  public mutating func setPhases(_ phases: [Phase]) {
-    (epochs, lr, schedule, phase) = (nil, nil, .init(), phases)
-  }
 
   public var textFormat: TextFormat {
     TextFormat(unit: unit, lowercase: lowercase, newlines: newlines, endToken: endToken)

@@ -62,6 +62,7 @@ public final class Evaluator {
     var window = TextWindow(capacity: pass.capacity * text.count)
     let last = text.columns - 1
     var sum = 0.0
+    onProgress(0)
     for column in stride(from: 0, to: last, by: pass.capacity) {
       text.read(&window, column: column, length: min(pass.capacity, last - column))
       _ = pass.forward(window.inputs, state: state)

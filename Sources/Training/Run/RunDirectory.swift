@@ -33,7 +33,8 @@ public struct RunDirectory: Sendable {
       self.path = path
       guard kind(of: config) == .nothing else {
         throw OptionError(
-          option: "run-dir", expected: "a directory without a run", found: "one in '\(path)'")
+          option: "run-dir", expected: "a directory without a run",
+          found: "one in '\(path)'; choose another, or go on with that one by --resume")
       }
     } else {
       self.path = try Self.newDefault()

@@ -53,7 +53,7 @@ final class RunRecorder {
         config: config, directory: directory, ranks: ranks,
         parameterCount: trainer.parameters.layout.parameterCount,
         vocabularyCount: text.vocabulary.count, trainCharacters: text.train.count,
-        validCharacters: text.valid.count,
+        validCharacters: text.valid.count, unknownValidCharacters: text.valid.unknownCount,
         entropyRate: config.entropyRate, resumedAtStep: start.resumesRun ? trainer.progress.step : nil))
   }
 
@@ -121,6 +121,7 @@ final class RunRecorder {
       return false
     }
     try trainer.writeCheckpoint(to: path, states, text.vocabulary)
+    logger.debug("wrote '\(path)' after step \(trainer.progress.step)")
     return true
   }
 
@@ -142,5 +143,7 @@ final class RunRecorder {
     observer.sampled(sample)
   }
 
-  func runEnded() { observer.runEnded(directory) }
+  func runEnded() {
+    observer.runEnded(directory, step: trainer.progress.step, isFinished: trainer.isFinished)
+  }
 }

@@ -45,6 +45,8 @@ public struct RunSummary: Sendable {
   public let vocabularyCount: Int
   public let trainCharacters: Int
   public let validCharacters: Int
+  /// Those that the vocabulary lacks.
+  public let unknownValidCharacters: Int
   /// Where the text's true entropy rate is known, in nats per character.
   public let entropyRate: Double?
   /// The steps already made, if an earlier run goes on.
@@ -56,9 +58,11 @@ public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
   /// - Parameter fraction: how much of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
+  /// - Parameter characters: those predicted so far; 0 at the start.
   func validationAdvanced(characters: Int, of total: Int)
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.
   func sampled(_ text: String)
-  func runEnded(_ directory: RunDirectory)
+  /// - Parameter isFinished: whether all phases are over, or the run stopped as it was told to.
+  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool)
 }

@@ -23,7 +23,7 @@ public struct RunStart {
   /// - Throws: `AgreedFailure` on all ranks if there is none, or if `change` changes anything else; `RankError`.
   public init(
     resuming directory: String, _ world: any World, _ logger: Logger,
-    _ change: (inout TrainingConfig) -> Void
+    _ change: (inout TrainingConfig) throws -> Void
   ) throws {
     let found = try world.onRoot {
       try RunDirectory(existing: directory).lastGoodCheckpoint(logger)
@@ -34,7 +34,7 @@ public struct RunStart {
     config = try world.onAll {
       let saved = try JSON.decode(TrainingConfig.self, from: String(decoding: json, as: UTF8.self))
       var config = saved
-      change(&config)
+      try change(&config)
       let changed = config.differences(from: saved).filter { !Self.resumable.contains($0) }
       if let option = changed.first {
         throw OptionError(

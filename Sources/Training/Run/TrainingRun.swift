@@ -39,6 +39,11 @@ public final class TrainingRun {
     self.logger = logger
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
+    logger.debug(
+      "rank 0 on \(world.host) has read the text; each stream has \(text.split.columns) characters")
+    if config.dropout > 0, config.layers == 1 {
+      logger.warning("--dropout acts between layers: with one layer it does nothing")
+    }
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     if start.resumesRun { try trainer.restore(start.checkpoint, text) }

@@ -45,7 +45,7 @@ public final class Trainer {
   public init(_ config: TrainingConfig, _ text: SharedText, _ world: any World) throws {
     self.config = config
     self.world = world
-    phases = try config.phases
+    phases = config.phases
     streams = text.streams
     model = try config.modelConfig(vocabulary: text.vocabularyCount)
     let lengths = WindowLengths(

@@ -33,6 +33,12 @@ struct EvalCommand: ParsableCommand {
       source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
     let streams =
       bs ?? Evaluator.streams(wanted: checkpoint.card.streams ?? TrainingConfig().bs, count: tokens.count)
+    let unknown = tokens.unknownCount
+    if unknown > 0 {
+      Terminal.writeError(
+        "chartrain-dist: warning: the model does not know \(grouped(unknown)) of \(grouped(tokens.count)) characters: "
+          + "read as <unk>")
+    }
     let parameters = try checkpoint.loadParameters()
     let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name).evaluate()
     if json { return print(try evaluation.jsonLine) }
@@ -41,7 +47,7 @@ struct EvalCommand: ParsableCommand {
       nats per character   \(fixed(evaluation.natsPerCharacter, 6))
       bits per character   \(fixed(evaluation.bitsPerCharacter, 6))
       perplexity           \(fixed(evaluation.perplexity, 6))
-      characters           \(grouped(evaluation.characters)) in \(streams) streams
+      characters           \(grouped(evaluation.characters)) in \(streams) \(streams == 1 ? "stream" : "streams")
       """)
   }
 }

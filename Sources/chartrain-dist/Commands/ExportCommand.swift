@@ -23,5 +23,6 @@ struct ExportCommand: ParsableCommand {
     }
     let checkpoint = try Checkpoint(path: checkpoint)
     try writeModel(to: to, try checkpoint.loadParameters(), like: checkpoint)
+    print("wrote \(to): \(grouped(checkpoint.parameterCount)) parameters")
   }
 }

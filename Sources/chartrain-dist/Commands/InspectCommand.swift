@@ -7,9 +7,19 @@ struct InspectCommand: ParsableCommand {
     abstract: "Show what is in a checkpoint: config, progress, vocabulary, tensors.")
 
   @Argument(help: ArgumentHelp("The checkpoint.", valueName: "file"))
-  var file: String
+  var file: String?
+
+  @Option(help: ArgumentHelp("The same, said as for the other commands.", valueName: "file"))
+  var checkpoint: String?
+
+  func validate() throws {
+    guard (file == nil) != (checkpoint == nil) else {
+      throw ValidationError("expected one checkpoint file, found \(file == nil ? "none" : "two")")
+    }
+  }
 
   func run() throws {
+    let file = (file ?? checkpoint)!
     let checkpoint = try Checkpoint(path: file)
     let format = checkpoint.card.format
     let model = checkpoint.model
@@ -22,7 +32,8 @@ struct InspectCommand: ParsableCommand {
       model        \(model.cell.name), \(model.layers) x \(model.hidden), embedding \(model.embedding), dropout \(model.dropout)
       parameters   \(grouped(checkpoint.parameterCount))
       text         \(text)
-      vocabulary   \(checkpoint.vocabulary.count): \(vocabularyLine(checkpoint))
+      vocabulary   \(checkpoint.vocabulary.count)
+      \(vocabularyLines(checkpoint))
       checksum     \(checkpoint.checksum ?? "none")
       """)
     if let progress = checkpoint.progress {
@@ -32,16 +43,33 @@ struct InspectCommand: ParsableCommand {
         "progress     step \(progress.step), epoch \(progress.epoch), \(progress.skippedSteps) steps skipped\(loss)\(best)"
       )
     }
-    if let config = checkpoint.configText { print("config       \(TokenWriter.visible(config))") }
+    print("config")
+    for (key, value) in checkpoint.configEntries {
+      print("  \(TokenWriter.visible("\(key.rightPadded(24)) \(value)"))")
+    }
     print("tensors")
     for tensor in checkpoint.file.header.tensors {
       print("  \(TokenWriter.visible(tensor.name).rightPadded(28)) \(tensor.type)  \(tensor.shape)")
     }
   }
 
-  private func vocabularyLine(_ checkpoint: Checkpoint) -> String {
-    let line = checkpoint.vocabulary.strings.map { $0.debugDescription.dropFirst().dropLast() }
-      .joined(separator: " ")
-    return TokenWriter.visible(line)
+  /// The entries between quotation marks, bytes in hexadecimal, some to a line.
+  private func vocabularyLines(_ checkpoint: Checkpoint) -> String {
+    let vocabulary = checkpoint.vocabulary
+    let entries = vocabulary.strings.enumerated().map { id, string -> String in
+      guard let unit = vocabulary.unit(of: UInt16(id)), unit != .end else { return string }
+      if checkpoint.card.format.unit == .byte { return hexadecimal(unit.value) }
+      return TokenWriter.visible(string.debugDescription)
+    }
+    var lines = [""]
+    for entry in entries {
+      if lines.last!.count + entry.count > 74 { lines.append("") }
+      lines[lines.count - 1] += " " + entry
+    }
+    return lines.map { " \($0)" }.joined(separator: "\n")
+  }
+
+  private func hexadecimal(_ byte: UInt32) -> String {
+    (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
   }
 }

@@ -17,41 +17,44 @@ struct SampleCommand: ParsableCommand {
   var prime: String?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"),
+    parsing: .unconditional, help: ArgumentHelp("Characters to write. Default: 1000.", valueName: "n"),
     transform: Number.whole)
   var length = 1000
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Divides the logits; 0 always takes the likeliest character.", valueName: "t"),
+    help: ArgumentHelp(
+      "Divides the logits; 0 always takes the likeliest character. Default: 1.", valueName: "t"),
     transform: Number.real)
   var temperature = 1.0
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Choose among the K likeliest characters only.", valueName: "k"),
+    help: ArgumentHelp("Choose among the K likeliest characters only. Default: all.", valueName: "k"),
     transform: Number.whole)
   var topK: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Choose among the fewest characters that have this much of the probability.", valueName: "p"),
+      "Choose among the fewest characters that have this much of the probability. Default: 1.", valueName: "p"
+    ),
     transform: Number.real)
   var topP: Double?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Of the random numbers.", valueName: "n"),
+    parsing: .unconditional, help: ArgumentHelp("Of the random numbers. Default: 0.", valueName: "n"),
     transform: Number.seed)
   var seed: UInt64 = 0
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Samples to write.", valueName: "n"), transform: Number.whole)
+    parsing: .unconditional, help: ArgumentHelp("Samples to write. Default: 1.", valueName: "n"),
+    transform: Number.whole)
   var count = 1
 
   @Flag(
     help:
-      "Feed the last characters, as many as the prime has, again at each step on top of the carried state, as the notebook did."
+      "Feed the last characters, as many as the prime has, again at each step on top of the carried state, as fast.ai's notebook did."
   )
   var refeedWindow = false
 

@@ -18,7 +18,7 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     var config = try base.base()
     if output.resume == nil {
-      apply(to: &config)
+      try apply(to: &config)
       try config.checkValues()
     }
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
@@ -44,10 +44,10 @@ struct TrainCommand: ParsableCommand {
     return try RunStart(resuming: directory, world, logger, apply)
   }
 
-  private func apply(to config: inout TrainingConfig) {
+  private func apply(to config: inout TrainingConfig) throws {
     text.apply(to: &config)
     model.apply(to: &config)
-    optimization.apply(to: &config)
+    try optimization.apply(to: &config)
     output.apply(to: &config)
   }
 }

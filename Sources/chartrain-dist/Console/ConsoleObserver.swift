@@ -1,4 +1,6 @@
 import CharModel
+import FoundationEssentials
+import Glibc
 import Training
 
 /// Shows a run on the terminal: what it is, a table with a row per epoch, a progress bar, samples.
@@ -6,9 +8,12 @@ final class ConsoleObserver: RunObserver {
   private var bar: ProgressBar?
   private var entropyRate: Double?
   private var best: EpochMetrics?
+  private var epochs = 0
+  /// What a model that knows nothing has: the logarithm of the vocabulary's size.
+  private var guessingLoss = Double.infinity
+  private var endsWithSample = false
   /// Exponentially smoothed, so that it can be read.
   private var charactersPerSecond: Double?
-  private var inValidation = false
 
   /// - Parameter showsBar: whether there is a terminal to draw on.
   init(showsBar: Bool, underMPI: Bool) {
@@ -18,8 +23,14 @@ final class ConsoleObserver: RunObserver {
   func runBegan(_ summary: RunSummary) {
     let config = summary.config
     entropyRate = summary.entropyRate
+    epochs = config.phases.reduce(0) { $0 + $1.epochs }
+    guessingLoss = log(Double(summary.vocabularyCount))
     let ranks = summary.ranks == 1 ? "1 rank" : "\(summary.ranks) ranks"
-    let valid = config.validate ? ", \(grouped(summary.validCharacters)) to validate on" : ""
+    let unknown = summary.unknownValidCharacters
+    let valid =
+      config.validate
+      ? ", \(grouped(summary.validCharacters)) to validate on\(unknown > 0 ? " (\(grouped(unknown)) unknown)" : "")"
+      : ""
     let resumed = summary.resumedAtStep.map { ", resumed after step \(grouped($0))" } ?? ""
     Terminal.write(
       """
@@ -35,19 +46,16 @@ final class ConsoleObserver: RunObserver {
   }
 
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
-    inValidation = false
     let rate = 0.9 * (charactersPerSecond ?? metrics.charactersPerSecond) + 0.1 * metrics.charactersPerSecond
     charactersPerSecond = rate
     let loss = smoothedLoss.map { "loss " + fixed($0, 4) } ?? "loss -"
     bar?.show(
-      "epoch \(metrics.epoch)", fraction: fraction,
+      "epoch \(metrics.epoch)/\(epochs)", fraction: fraction,
       detail: "\(loss)  \(grouped(Int(rate))) chars/s")
   }
 
   func validationAdvanced(characters: Int, of total: Int) {
-    if !inValidation { bar?.restart() }
-    inValidation = true
-    guard let elapsedSeconds = bar?.elapsedSeconds else { return }
+    guard characters > 0, let elapsedSeconds = bar?.elapsedSeconds else { return bar?.restart() ?? () }
     let rate = grouped(Int(Double(characters) / max(elapsedSeconds, 1e-3)))
     bar?.show("validation", fraction: Double(characters) / Double(total), detail: "\(rate) chars/s")
   }
@@ -55,17 +63,21 @@ final class ConsoleObserver: RunObserver {
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
     bar?.clear()
     if isBest { best = metrics }
+    endsWithSample = false
     Terminal.write(row(metrics) + (isBest ? "  best" : "") + "\n")
     bar?.restart()
   }
 
   func sampled(_ text: String) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    endsWithSample = true
     Terminal.write("\n" + lines.map { "    \($0)\n" }.joined() + "\n")
   }
 
-  func runEnded(_ directory: RunDirectory) {
+  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {
     bar?.clear()
+    if !endsWithSample { Terminal.write("\n") }
+    if !isFinished { Terminal.write("stopped after \(grouped(step)) steps, as --max-steps says\n") }
     guard let best, let loss = best.validLoss else {
       return Terminal.write("saved \(directory.checkpoint("last"))\n")
     }
@@ -75,8 +87,17 @@ final class ConsoleObserver: RunObserver {
         "the corpus's true entropy is \(fixed(entropyRate, 4)): \(excess(loss, over: entropyRate)) above the limit\n"
       )
     }
-    Terminal.write(
-      "sample from it: chartrain-dist sample --checkpoint \(directory.checkpoint("best"))\n")
+    if loss > guessingLoss {
+      Terminal.write("that is worse than guessing (\(fixed(guessingLoss, 4))): try a lower --lr\n")
+    }
+    Terminal.write("sample from it: \(Self.program) sample --checkpoint \(directory.checkpoint("best"))\n")
+  }
+
+  /// How the user can start this program.
+  private static var program: String {
+    let path = CommandLine.arguments[0]
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
   }
 
   // MARK: The table
@@ -112,5 +133,5 @@ final class QuietObserver: RunObserver {
   func validationAdvanced(characters: Int, of total: Int) {}
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   func sampled(_ text: String) {}
-  func runEnded(_ directory: RunDirectory) {}
+  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {}
 }

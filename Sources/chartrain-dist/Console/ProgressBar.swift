@@ -31,7 +31,8 @@ struct ProgressBar {
     let filled = Int((fraction * Double(Self.barWidth)).rounded())
     let bar =
       String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
-    let left = fraction > 0 ? duration(seconds: elapsedSeconds * (1 - fraction) / fraction) : "-"
+    let isTelling = fraction > 0 && elapsedSeconds > 0.5
+    let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / fraction) : "-"
     let percent = "\(Int(fraction * 100))%".leftPadded(4)
     let line = "\(label) [\(bar)] \(percent)  \(detail)  \(left) left"
     Terminal.write("\r\u{1B}[K" + line.prefix(max(1, width - 1)))

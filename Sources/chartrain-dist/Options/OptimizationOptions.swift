@@ -17,19 +17,23 @@ struct OptimizationOptions: ParsableArguments {
   var bptt: Int?
 
   @Flag(
-    help: "Draw each step's length at random around --bptt, as the notebook does (at least 5, deviation 5).")
+    help:
+      "Draw each step's length at random around --bptt, as fast.ai's notebook on stateful models does (at least 5, deviation 5)."
+  )
   var bpttJitter = false
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the text, in one phase. Default without --lr: \(standardPhases).", valueName: "n"),
+      "Passes over the text, at one --lr (default \(Phase.standard[0].lr!)). Default without both: \(standardPhases).",
+      valueName: "n"),
     transform: Number.whole)
   var epochs: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Adam's learning rate. Default: \(Phase.standard[0].lr!).", valueName: "rate"),
+    help: ArgumentHelp(
+      "Adam's learning rate, for --epochs (default \(Phase.standard[0].epochs)).", valueName: "rate"),
     transform: Number.real)
   var lr: Double?
 
@@ -111,7 +115,7 @@ struct OptimizationOptions: ParsableArguments {
     .joined(separator: ", then ")
 
   func validate() throws {
-    if !phase.isEmpty, epochs != nil || lr != nil || scheduleSettings != ScheduleSettings() {
+    if !phase.isEmpty, !short.isEmpty {
       throw ValidationError(
         "--epochs, --lr and --schedule cannot be used with --phase: expected one way to say it")
     }
@@ -120,17 +124,14 @@ struct OptimizationOptions: ParsableArguments {
     }
   }
 
-  func apply(to config: inout TrainingConfig) {
+  func apply(to config: inout TrainingConfig) throws {
     config.bs = bs ?? config.bs
     config.bptt = bptt ?? config.bptt
     config.bpttJitter = bpttJitter || config.bpttJitter
     if !phase.isEmpty {
-      config.setPhases(phase)
-    } else if epochs != nil || lr != nil || scheduleSettings != ScheduleSettings() {
-      config.setSinglePhase(
-        epochs: epochs ?? config.epochs ?? Phase.standard[0].epochs,
-        lr: lr ?? config.lr ?? Phase.standard[0].lr!,
-        schedule: scheduleSettings.filled(from: config.schedule))
+      config.phases = phase
+    } else if !short.isEmpty {
+      config.phases = [try short.filled(from: config.phases[0])]
     }
     config.weightDecay = weightDecay ?? config.weightDecay
     config.decoupledWeightDecay = decoupledWeightDecay || config.decoupledWeightDecay
@@ -141,12 +142,14 @@ struct OptimizationOptions: ParsableArguments {
     config.maxSkippedSteps = maxSkippedSteps ?? config.maxSkippedSteps
   }
 
-  private var scheduleSettings: ScheduleSettings {
-    var settings = ScheduleSettings()
-    settings.schedule = schedule
-    settings.cycleLength = cycleLength
-    settings.cycleMult = cycleMult
-    settings.warmupSteps = warmupSteps
-    return settings
+  private var short: ShortPhase {
+    var short = ShortPhase()
+    short.epochs = epochs
+    short.lr = lr
+    short.schedule.schedule = schedule
+    short.schedule.cycleLength = cycleLength
+    short.schedule.cycleMult = cycleMult
+    short.schedule.warmupSteps = warmupSteps
+    return short
   }
 }
