@@ -24,6 +24,7 @@ let package = Package(
     .target(
       name: "Storage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Kernels", dependencies: ["COpenBLAS"]),
+    .target(name: "Charts"),
 
     .target(name: "Text", dependencies: ["Storage"]),
     .target(name: "SafeTensors", dependencies: ["Storage", "Kernels"]),
@@ -39,7 +40,7 @@ let package = Package(
     .executableTarget(
       name: "chartrain-dist",
       dependencies: [
-        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
+        "Storage", "Kernels", "Charts", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -50,6 +51,7 @@ let package = Package(
     .executableTarget(
       name: "world-contract-probe", dependencies: ["WorldContract"], path: "Tests/WorldContractProbe"),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
     .testTarget(
       name: "SafeTensorsTests", dependencies: ["Kernels", "Storage", "SafeTensors", "TestSupport"]),

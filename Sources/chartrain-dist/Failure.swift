@@ -13,7 +13,8 @@ enum Failure {
   static func status(_ error: any Error) -> Int32 {
     switch error {
     case is OptionError, is ModelConfigError, is MemoryError: EX_USAGE
-    case is TextError, is ConfigFileError, is CheckpointError, is SafeTensorsError, is VocabularyError:
+    case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
+      is VocabularyError:
       EX_DATAERR
     case is StorageError: EX_IOERR
     case is TrainingRun.Diverged, is RanksDiffer, is RankError: EXIT_FAILURE

@@ -22,7 +22,7 @@ extension TrainingConfig {
   /// Checks that each rank gets a stream.
   ///
   /// - Throws: ``OptionError``.
-  func check(ranks: Int) throws {
+  public func check(ranks: Int) throws {
     guard ranks <= bs else {
       throw OptionError(
         option: "bs", expected: "at least one stream for each of the \(ranks) ranks", found: "\(bs)")

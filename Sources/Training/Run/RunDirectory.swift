@@ -39,7 +39,7 @@ public struct RunDirectory: Sendable {
     } else {
       self.path = try Self.newDefault()
     }
-    try makeDirectories(checkpoints)
+    try makeDirectories(self.path)
   }
 
   /// Makes `runs/<date-time>`, or one with a number behind it where another run started in the same second.

@@ -33,6 +33,7 @@ final class RunRecorder {
     directory =
       start.resumesRun
       ? try RunDirectory(existing: config.runDir!) : try RunDirectory(creating: config.runDir)
+    try makeDirectories(directory.checkpoints)
     config.runDir = directory.path
     self.config = config
     self.text = text

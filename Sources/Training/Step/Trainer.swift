@@ -114,6 +114,16 @@ public final class Trainer {
     if progress.stepInEpoch == 0, !config.carryStateAcrossEpochs { state.reset() }
   }
 
+  /// Goes back to the start of the text in the middle of an epoch.
+  func restartText() {
+    progress.cursor = 0
+    progress.stepInEpoch = 0
+    beginWhatBegins()
+  }
+
+  /// The windows of nominal length in an epoch.
+  public var nominalStepsPerEpoch: Int { lengths.nominalStepsPerEpoch(columns: streams.columns) }
+
   /// Notes the end of a cycle.
   public func endCycle() { progress.cycle += 1 }
 
@@ -135,7 +145,7 @@ public final class Trainer {
     Schedule.Position(
       step: progress.stepInPhase,
       fraction: (Double(progress.epochInPhase) + epochFraction) / Double(phases[progress.phase].epochs),
-      nominalStepsPerEpoch: lengths.nominalStepsPerEpoch(columns: streams.columns))
+      nominalStepsPerEpoch: nominalStepsPerEpoch)
   }
 
   /// - Returns: whether it is the lowest so far.

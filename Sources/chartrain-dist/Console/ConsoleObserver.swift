@@ -15,9 +15,9 @@ final class ConsoleObserver: RunObserver {
   /// Exponentially smoothed, so that it can be read.
   private var charactersPerSecond: Double?
 
-  /// - Parameter showsBar: whether there is a terminal to draw on.
-  init(showsBar: Bool, underMPI: Bool) {
-    bar = showsBar ? ProgressBar(underMPI: underMPI) : nil
+  /// - Parameter bar: nil where there is no terminal to draw on.
+  init(_ bar: ProgressBar?) {
+    self.bar = bar
   }
 
   func runBegan(_ summary: RunSummary) {

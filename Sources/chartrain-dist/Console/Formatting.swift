@@ -1,15 +1,20 @@
 import Glibc
 
 /// `value` with `digits` digits after the point.
-func fixed(_ value: Double, _ digits: Int) -> String {
-  withVaList([Int32(digits), value]) { arguments in
+func fixed(_ value: Double, _ digits: Int) -> String { formatted("%.*f", [Int32(digits), value]) }
+
+private func formatted(_ format: String, _ values: [any CVarArg]) -> String {
+  withVaList(values) { arguments in
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400) { buffer in
       buffer.initialize(repeating: 0)
-      vsnprintf(buffer.baseAddress!, buffer.count, "%.*f", arguments)
+      vsnprintf(buffer.baseAddress!, buffer.count, format, arguments)
       return String(cString: buffer.baseAddress!)
     }
   }
 }
+
+/// `value` with three digits and a power of ten, such as `1.25e-03`.
+func scientific(_ value: Double) -> String { formatted("%.2e", [value]) }
 
 /// `value` with commas between thousands.
 func grouped(_ value: Int) -> String {

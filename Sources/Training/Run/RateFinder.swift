@@ -1,0 +1,125 @@
+import CharModel
+import Glibc
+import Kernels
+import Ranks
+
+/// Looks for a good learning rate: the rate rises geometrically, step by step, until the loss explodes.
+///
+/// Source: Smith, "Cyclical learning rates for training neural networks", arXiv:1506.01186, in the form that
+/// fast.ai made common.
+public struct RateFinder {
+  public struct Point: Codable, Equatable, Sendable {
+    public let step: Int
+    public let learningRate: Double
+    /// In nats per character; nil where it was not finite.
+    public let loss: Double?
+    /// Smoothed as the training loss is.
+    public let smoothedLoss: Double?
+  }
+
+  public struct Outcome: Codable, Equatable, Sendable {
+    public let points: [Point]
+    /// Where the smoothed loss falls fastest over the logarithm of the rate; nil if it never falls.
+    public let steepest: Double?
+    /// A tenth of the rate with the lowest smoothed loss; nil if there is none.
+    public let minimumTenth: Double?
+  }
+
+  /// The first and the last rate.
+  public let rates: ClosedRange<Double>
+  public let steps: Int
+
+  /// Stop where the smoothed loss exceeds its best this many times.
+  public static let explosion = 4.0
+  /// The first and last parts of the curve, in which the smoothed loss tells little, that no suggestion is taken from.
+  private static let skippedPart = 0.05
+
+  public init(rates: ClosedRange<Double>, steps: Int) {
+    self.rates = rates
+    self.steps = steps
+  }
+
+  /// The rate of step `step`.
+  public func rate(_ step: Int) -> Double {
+    let part = steps == 1 ? 0 : Double(step) / Double(steps - 1)
+    return rates.lowerBound * pow(rates.upperBound / rates.lowerBound, part)
+  }
+
+  /// Runs on every rank; afterwards parameters, moments, hidden state and position are as they were.
+  ///
+  /// - Parameter onStep: given each point.
+  /// - Throws: `RankError`.
+  public func run(_ trainer: Trainer, onStep: (Point) -> Void = { _ in }) throws -> Outcome {
+    let before = trainer.snapshot()
+    defer { trainer.restore(before) }
+    var smoothed = SmoothedLoss()
+    var best = Double.infinity
+    var points: [Point] = []
+    trainer.beginWhatBegins()
+    for step in 0..<steps {
+      if trainer.isAtEndOfEpoch { trainer.restartText() }
+      let record = try trainer.step(learningRate: rate(step))
+      if record.isFinite { smoothed.add(record.loss) }
+      let value = record.isFinite ? smoothed.value : nil
+      let point = Point(
+        step: step + 1, learningRate: rate(step), loss: record.loss.isFinite ? record.loss : nil,
+        smoothedLoss: value)
+      points.append(point)
+      onStep(point)
+      guard let value, value <= Self.explosion * best else { break }
+      best = min(best, value)
+    }
+    return Self.outcome(points)
+  }
+
+  /// The suggestions for a curve.
+  static func outcome(_ points: [Point]) -> Outcome {
+    let usable = points.filter { $0.smoothedLoss != nil }
+    let skipped = Int(Double(usable.count) * skippedPart)
+    let inner = usable.dropFirst(skipped).dropLast(skipped)
+    let lowest = inner.min { $0.smoothedLoss! < $1.smoothedLoss! }
+    let falling = inner.prefix { $0.step <= lowest?.step ?? 0 }
+    let slopes = zip(falling, falling.dropFirst()).map { a, b in
+      (
+        rate: b.learningRate,
+        slope: (b.smoothedLoss! - a.smoothedLoss!) / log(b.learningRate / a.learningRate)
+      )
+    }
+    let steepest = slopes.min { $0.slope < $1.slope }
+    return Outcome(
+      points: points, steepest: steepest.flatMap { $0.slope < 0 ? $0.rate : nil },
+      minimumTenth: lowest.map { $0.learningRate / 10 })
+  }
+}
+
+extension Trainer {
+  /// All that training changes.
+  struct Snapshot {
+    fileprivate let sets: [[Float]]
+    fileprivate let h: [Float]
+    fileprivate let c: [Float]
+    fileprivate let adamStep: Int
+    fileprivate let progress: Progress
+  }
+
+  func snapshot() -> Snapshot {
+    Snapshot(
+      sets: parameterSets.map(\.set.values), h: state.h.array, c: state.c.array, adamStep: adam.stepCount,
+      progress: progress)
+  }
+
+  func restore(_ snapshot: Snapshot) {
+    for (index, (set, _)) in parameterSets.enumerated() { set.flat.copy(from: snapshot.sets[index]) }
+    state.h.copy(from: snapshot.h)
+    state.c.copy(from: snapshot.c)
+    adam.stepCount = snapshot.adamStep
+    progress = snapshot.progress
+  }
+}
+
+extension RateFinder.Outcome {
+  /// For people and programs to read.
+  public var json: String {
+    get throws { try JSON.page(self) + "\n" }
+  }
+}

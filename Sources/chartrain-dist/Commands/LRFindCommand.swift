@@ -1,0 +1,86 @@
+import ArgumentParser
+import Charts
+import Kernels
+import Ranks
+import Storage
+import Training
+
+struct LRFindCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lr-find",
+    abstract: "Look for a good learning rate: raise it until the loss explodes.",
+    discussion: "Takes the options of train; writes lr-find.json and lr-find.svg into the run's directory.")
+
+  @Option(
+    name: .customLong("from"), parsing: .unconditional,
+    help: ArgumentHelp("The first rate. Default: 1e-5.", valueName: "rate"), transform: Number.real)
+  var firstRate = 1e-5
+
+  @Option(
+    name: .customLong("to"), parsing: .unconditional,
+    help: ArgumentHelp("The last rate. Default: 10.", valueName: "rate"), transform: Number.real)
+  var lastRate = 10.0
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps to take. Default: one epoch.", valueName: "n"),
+    transform: Number.whole)
+  var steps: Int?
+
+  @OptionGroup var training: TrainingOptions
+
+  func run() throws {
+    guard firstRate > 0, lastRate.isFinite, lastRate > firstRate else {
+      throw OptionError(
+        option: "from", expected: "two rates above 0, the second larger",
+        found: "\(firstRate) and \(lastRate)")
+    }
+    if let steps, steps < 2 {
+      throw OptionError(option: "steps", expected: "at least 2", found: "\(steps)")
+    }
+    guard training.output.resume == nil else {
+      throw OptionError(option: "resume", expected: "a new run for lr-find", found: "one to go on")
+    }
+    let config = try training.config()
+    try runOnRanks { world in
+      setMatrixProductThreads(config.threads)
+      try world.onAll { try config.check(ranks: world.size) }
+      let text = try SharedText(config, world)
+      let trainer = try world.onAll { try Trainer(config, text, world) }
+      let directory = try world.onRoot { try RunDirectory(creating: config.runDir) }
+      let finder = RateFinder(
+        rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))
+      var bar = try training.progressBar(world)
+      let outcome = try finder.run(trainer) { point in
+        bar?.show(
+          "lr-find", fraction: Double(point.step) / Double(finder.steps),
+          detail:
+            "rate \(scientific(point.learningRate))  loss \(point.smoothedLoss.map { fixed($0, 4) } ?? "-")")
+      }
+      bar?.clear()
+      try world.onRoot { try write(outcome, directory!) }
+    }
+  }
+
+  private func write(_ outcome: RateFinder.Outcome, _ directory: RunDirectory) throws {
+    let data = try outcome.json
+    let marks = [("steepest", outcome.steepest), ("minimum / 10", outcome.minimumTenth)]
+      .compactMap { name, rate in rate.map { (name: name, x: $0) } }
+    let chart = LineChart(
+      title: "Learning-rate finder", xLabel: "learning rate", yLabel: "smoothed loss, nats per character",
+      xScale: .logarithmic,
+      lines: [
+        .init(
+          name: "loss",
+          points: outcome.points.compactMap { point in point.smoothedLoss.map { (point.learningRate, $0) } })
+      ], marks: marks)
+    try writeAtomically(to: directory.path + "/lr-find.json") { try $0.write(data) }
+    try writeAtomically(to: directory.path + "/lr-find.svg") { try $0.write(chart.svg) }
+    func line(_ name: String, _ rate: Double?) -> String { "\(name)  \(rate.map(scientific) ?? "none")" }
+    print(
+      """
+      \(line("steepest descent", outcome.steepest))
+      \(line("minimum / 10    ", outcome.minimumTenth))
+      \(outcome.points.count) steps; curve in \(directory.path)/lr-find.json and lr-find.svg
+      """)
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Charts
+import Storage
+import Training
+
+struct PlotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plot",
+    abstract: "Draw what runs have measured, as an SVG picture.")
+
+  enum Quantity: String, CaseIterable, Sendable {
+    case loss
+    case valid
+    case rate
+  }
+
+  @Argument(help: ArgumentHelp("The runs' directories.", valueName: "run-dir"))
+  var runs: [String]
+
+  @Option(
+    help: ArgumentHelp(
+      "'loss': smoothed training loss by step; 'valid': validation loss by epoch; 'rate': learning rate by step. "
+        + "Default: valid.", valueName: "what"),
+    transform: Choice.of(Quantity.self))
+  var what = Quantity.valid
+
+  @Option(help: ArgumentHelp("The file to write, ending in .svg.", valueName: "file"))
+  var to: String
+
+  @Option(help: ArgumentHelp("Over the picture. Default: what it shows.", valueName: "text"))
+  var title: String?
+
+  func run() throws {
+    try requireSVG(to)
+    let lines = try runs.map { run in
+      let metrics = try MetricsFile(directory: run)
+      let points: [(x: Double, y: Double)] =
+        switch what {
+        case .loss: metrics.smoothedLosses.map { (Double($0.step), $0.loss) }
+        case .valid: metrics.epochs.compactMap { epoch in epoch.validLoss.map { (Double(epoch.epoch), $0) } }
+        case .rate: metrics.steps.map { (Double($0.step), $0.learningRate) }
+        }
+      return LineChart.Line(name: run.split(separator: "/").last.map(String.init) ?? run, points: points)
+    }
+    let names: (title: String, x: String, y: String) =
+      switch what {
+      case .loss: ("Training loss, smoothed", "step", "nats per character")
+      case .valid: ("Validation loss", "epoch", "nats per character")
+      case .rate: ("Learning rate", "step", "learning rate")
+      }
+    let chart = LineChart(title: title ?? names.title, xLabel: names.x, yLabel: names.y, lines: lines)
+    try writeAtomically(to: to) { try $0.write(chart.svg) }
+    print("wrote \(to)")
+  }
+}
+
+/// - Throws: `OptionError` unless `path` ends in `.svg`.
+private func requireSVG(_ path: String) throws {
+  guard path.hasSuffix(".svg") else {
+    throw OptionError(option: "to", expected: "a file name that ends in .svg", found: "'\(path)'")
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import FoundationEssentials
+import Ranks
+import Training
+
+/// All options of `train`, which other commands take too.
+struct TrainingOptions: ParsableArguments {
+  @OptionGroup(title: "Start") var base: StartOptions
+  @OptionGroup(title: "Text") var text: TextOptions
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Training") var optimization: OptimizationOptions
+  @OptionGroup(title: "Run") var output: RunOptions
+
+  func validate() throws {
+    if output.resume != nil, base.preset != nil || base.config != nil {
+      throw ValidationError(
+        "--preset and --config cannot be used with --resume: a run goes on with its options")
+    }
+  }
+
+  /// The config of a new run, checked as far as it can be.
+  ///
+  /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
+  func config() throws -> TrainingConfig {
+    var config = try base.base()
+    try apply(to: &config)
+    try config.checkValues()
+    return config
+  }
+
+  /// Sets what is given.
+  func apply(to config: inout TrainingConfig) throws {
+    text.apply(to: &config)
+    model.apply(to: &config)
+    try optimization.apply(to: &config)
+    output.apply(to: &config)
+  }
+
+  /// A bar on rank 0, where it has a terminal and may use it.
+  func progressBar(_ world: any World) throws -> ProgressBar? {
+    let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
+    let isWanted = world.isRoot && !output.quiet && Terminal.outputIsTerminal(underMPI: underMPI)
+    return isWanted ? ProgressBar(underMPI: underMPI) : nil
+  }
+}

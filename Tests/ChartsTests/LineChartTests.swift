@@ -1,0 +1,39 @@
+import Charts
+import Testing
+
+@Suite struct LineChartTests {
+  private func chart(_ points: [(x: Double, y: Double)], _ scale: LineChart.Scale = .linear) -> String {
+    LineChart(
+      title: "a < b & c", xLabel: "x", yLabel: "y", xScale: scale, lines: [.init(name: "l", points: points)]
+    )
+    .svg
+  }
+
+  /// The coordinates of the only line.
+  private func coordinates(_ svg: String) -> [[Double]] {
+    let list = svg.split(separator: #"points=""#)[1].prefix { $0 != "\"" }
+    return list.split(separator: " ").map { $0.split(separator: ",").map { Double($0)! } }
+  }
+
+  @Test func pointsAreWhereTheyBelong() {
+    let at = coordinates(chart([(0, 0), (5, 10), (10, 5)]))
+    // Left to right at even steps; the largest value highest.
+    #expect(at[1][0] - at[0][0] == at[2][0] - at[1][0] && at[1][0] > at[0][0])
+    #expect(at[1][1] < at[2][1] && at[2][1] < at[0][1])
+  }
+
+  @Test func logarithmicAxesGoByFactors() {
+    let at = coordinates(chart([(0.001, 1), (0.01, 2), (0.1, 3)], .logarithmic))
+    #expect(abs((at[1][0] - at[0][0]) - (at[2][0] - at[1][0])) < 0.02)
+  }
+
+  @Test func whatCannotBeDrawnIsLeftOut() {
+    #expect(coordinates(chart([(1, 1), (2, .nan), (3, .infinity), (4, 2)])).count == 2)
+    #expect(coordinates(chart([(0, 1), (-1, 1), (1, 2), (10, 3)], .logarithmic)).count == 2)
+    #expect(chart([]).hasSuffix("</svg>\n") && chart([], .logarithmic).hasSuffix("</svg>\n"))
+  }
+
+  @Test func namesAreEscaped() {
+    #expect(chart([(1, 1)]).contains("a &lt; b &amp; c"))
+  }
+}

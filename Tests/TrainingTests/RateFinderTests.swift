@@ -1,0 +1,41 @@
+import Foundation
+import Ranks
+import TestSupport
+import Testing
+import Training
+
+@Suite struct RateFinderTests {
+  private let directory = TemporaryDirectory()
+
+  @Test func ratesRiseGeometrically() {
+    let finder = RateFinder(rates: 1e-4...1, steps: 5)
+    for (step, expected) in [1e-4, 1e-3, 1e-2, 1e-1, 1].enumerated() {
+      #expect(abs(finder.rate(step) / expected - 1) < 1e-12)
+    }
+  }
+
+  /// It stops where the loss explodes, suggests a rate below that, and leaves everything as it was.
+  @Test(arguments: [1, 3])
+  func theModelIsAsItWas(ranks: Int) throws {
+    let config = TrainingFixture.config(directory)
+    let outcomes = try ThreadWorld.run(size: ranks) { world -> RateFinder.Outcome in
+      let trainer = try Trainer(config, SharedText(config, world), world)
+      trainer.beginWhatBegins()
+      for _ in 0..<5 { _ = try trainer.step(learningRate: 0.01) }
+      let before = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
+      let outcome = try RateFinder(rates: 1e-5...1e5, steps: 150).run(trainer)
+      let after = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
+      #expect(before == after)
+      return outcome
+    }
+    let outcome = outcomes[0]
+    #expect(outcomes.allSatisfy { $0 == outcome }, "ranks differ")
+    #expect(outcome.points.count < 150, "it never stopped")
+    let last = try #require(outcome.points.last)
+    let best = try #require(outcome.points.compactMap(\.smoothedLoss).min())
+    #expect(last.smoothedLoss ?? .infinity > 4 * best)
+    let steepest = try #require(outcome.steepest)
+    let minimum = try #require(outcome.minimumTenth) * 10
+    #expect(steepest > 1e-5 && steepest <= minimum && minimum < last.learningRate)
+  }
+}
