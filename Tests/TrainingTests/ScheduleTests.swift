@@ -55,6 +55,69 @@ import Training
 }
 
 @Suite struct PresetTests {
+  /// All 80 epochs of the LSTM preset's phases, on a model and a text small enough: the rate of every step that the run
+  /// wrote down, against the notebook's scheduler with its counters, as it would have run.
+  @Test func theLSTMsRatesAreTheNotebooks() throws {
+    let directory = TemporaryDirectory()
+    var config = try Preset(named: "notebook-lstm").config
+    config.train = directory.write("text.txt", String(TrainingFixture.text.prefix(2_000)))
+    (config.layers, config.hidden, config.embedding, config.bs) = (1, 2, 2, 4)
+    (config.dropout, config.sampleLength, config.validate) = (0, 0, false)
+    let path = directory.path("run")
+    try TrainingFixture.run(config, runDirectory: path)
+
+    let text = try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)
+    struct Line: Decodable {
+      let kind: String
+      let epoch: Int
+      let learningRate: Double?
+    }
+    let steps = try text.split(separator: "\n").map {
+      try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+    }
+    .filter { $0.kind == "step" }
+    #expect(steps.last?.epoch == 80)
+
+    // Lines stripped and joined, one end mark; columns / bptt - 1 nominal batches.
+    let characters = TrainingFixture.text.prefix(2_000).filter { $0 != "\n" }.count + 1
+    let nominal = characters / 4 / 8 - 1
+    var base = 1e-2
+    var cyclesEnded = 0
+    var rates: [Double] = []
+    for epochs in [1...2, 3...17, 18...80] {
+      let count = steps.count { epochs.contains($0.epoch) }
+      guard epochs.lowerBound > 2 else {
+        rates += [Double](repeating: base, count: count)
+        continue
+      }
+      var (nb, c) = (nominal, 0)
+      // The scheduler sets the rate once more after the last batch; the next phase reads that back.
+      var last = base
+      for index in 0...count {
+        if Double(index) < Double(nb) / 20 {
+          last = base / 100
+          c += 1
+        } else {
+          last = base / 2 * (cos(.pi * Double(c) / Double(nb)) + 1)
+          c += 1
+          if c == nb {
+            (c, nb) = (0, nb * 2)
+            if index < count { cyclesEnded += 1 }
+          }
+        }
+        if index < count { rates.append(last) }
+      }
+      base = last
+    }
+    #expect(steps.count == rates.count)
+    for (index, (step, rate)) in zip(steps, rates).enumerated() {
+      #expect(abs(step.learningRate! - rate) <= 1e-12 * rate, "step \(index + 1)")
+    }
+    let cycles = try FileManager.default.contentsOfDirectory(atPath: path + "/checkpoints")
+      .filter { $0.hasPrefix("cycle-") }
+    #expect(cycles.count == cyclesEnded && cyclesEnded > 6)
+  }
+
   @Test(arguments: Preset.all.map(\.name))
   func presetsAreValidAndSurviveAFile(name: String) throws {
     let config = try Preset(named: name).config
