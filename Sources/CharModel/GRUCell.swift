@@ -27,40 +27,44 @@ enum GRUCell: Cell, Sendable {
 
   /// Leaves `r z n` in `gates`, and `W_hn h + b_hn` in the third part of `hiddenGates`.
   static func forward(_ step: CellForward) {
-    let H = step.h.columns
     for b in 0..<step.h.rows {
       let (gates, hiddenGates) = (step.gates.row(b), step.hiddenGates.row(b))
+      let (gatesR, gatesZ, gatesN) = (gates.part(0, of: 3), gates.part(1, of: 3), gates.part(2, of: 3))
+      let (hiddenR, hiddenZ) = (hiddenGates.part(0, of: 3), hiddenGates.part(1, of: 3))
+      let hiddenN = hiddenGates.part(2, of: 3)
       let (previousH, h) = (step.previousH.row(b), step.h.row(b))
-      for j in 0..<H {
-        let r = sigmoid(gates[j] + hiddenGates[j])
-        let z = sigmoid(gates[H + j] + hiddenGates[H + j])
-        let n = tanh(gates[2 * H + j] + r * hiddenGates[2 * H + j])
-        h[j] = n + z * (previousH[j] - n)
-        gates[j] = r
-        gates[H + j] = z
-        gates[2 * H + j] = n
+      for j in h.laneStarts {
+        let r = sigmoid(gatesR.lanes(at: j) + hiddenR.lanes(at: j))
+        let z = sigmoid(gatesZ.lanes(at: j) + hiddenZ.lanes(at: j))
+        let n = tanh(gatesN.lanes(at: j) + r * hiddenN.lanes(at: j))
+        h.store(n + z * (previousH.lanes(at: j) - n), at: j)
+        gatesR.store(r, at: j)
+        gatesZ.store(z, at: j)
+        gatesN.store(n, at: j)
       }
     }
   }
 
   static func backward(_ step: CellBackward) {
-    let H = step.h.columns
     for b in 0..<step.h.rows {
       let (gates, hiddenGates) = (step.gates.row(b), step.hiddenGates.row(b))
+      let (gatesR, gatesZ, gatesN) = (gates.part(0, of: 3), gates.part(1, of: 3), gates.part(2, of: 3))
+      let (hiddenR, hiddenZ) = (hiddenGates.part(0, of: 3), hiddenGates.part(1, of: 3))
+      let hiddenN = hiddenGates.part(2, of: 3)
       let (previousH, dH) = (step.previousH.row(b), step.dH.row(b))
-      for j in 0..<H {
-        let (r, z, n) = (gates[j], gates[H + j], gates[2 * H + j])
-        let hiddenN = hiddenGates[2 * H + j]
-        let dN = dH[j] * (1 - z) * tanhSlope(value: n)
-        let dR = dN * hiddenN * sigmoidSlope(value: r)
-        let dZ = dH[j] * (previousH[j] - n) * sigmoidSlope(value: z)
-        gates[j] = dR
-        gates[H + j] = dZ
-        gates[2 * H + j] = dN
-        hiddenGates[j] = dR
-        hiddenGates[H + j] = dZ
-        hiddenGates[2 * H + j] = dN * r
-        dH[j] *= z
+      for j in dH.laneStarts {
+        let (r, z, n) = (gatesR.lanes(at: j), gatesZ.lanes(at: j), gatesN.lanes(at: j))
+        let dHNow = dH.lanes(at: j)
+        let dN = dHNow * (1 - z) * tanhSlope(value: n)
+        let dR = dN * hiddenN.lanes(at: j) * sigmoidSlope(value: r)
+        let dZ = dHNow * (previousH.lanes(at: j) - n) * sigmoidSlope(value: z)
+        gatesR.store(dR, at: j)
+        gatesZ.store(dZ, at: j)
+        gatesN.store(dN, at: j)
+        hiddenR.store(dR, at: j)
+        hiddenZ.store(dZ, at: j)
+        hiddenN.store(dN * r, at: j)
+        dH.store(dHNow * z, at: j)
       }
     }
   }

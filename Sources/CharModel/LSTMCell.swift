@@ -30,43 +30,47 @@ enum LSTMCell: Cell, Sendable {
 
   /// Leaves `i f g o` in `gates`.
   static func forward(_ step: CellForward) {
-    let H = step.h.columns
     for b in 0..<step.h.rows {
       let gates = step.gates.row(b)
+      let (gatesI, gatesF) = (gates.part(0, of: 4), gates.part(1, of: 4))
+      let (gatesG, gatesO) = (gates.part(2, of: 4), gates.part(3, of: 4))
       let (previousC, c, h) = (step.previousC.row(b), step.c.row(b), step.h.row(b))
-      for j in 0..<H {
-        let i = sigmoid(gates[j])
-        let f = sigmoid(gates[H + j])
-        let g = tanh(gates[2 * H + j])
-        let o = sigmoid(gates[3 * H + j])
-        c[j] = f * previousC[j] + i * g
-        h[j] = o * tanh(c[j])
-        gates[j] = i
-        gates[H + j] = f
-        gates[2 * H + j] = g
-        gates[3 * H + j] = o
+      for j in h.laneStarts {
+        let i = sigmoid(gatesI.lanes(at: j))
+        let f = sigmoid(gatesF.lanes(at: j))
+        let g = tanh(gatesG.lanes(at: j))
+        let o = sigmoid(gatesO.lanes(at: j))
+        let cNow = f * previousC.lanes(at: j) + i * g
+        c.store(cNow, at: j)
+        h.store(o * tanh(cNow), at: j)
+        gatesI.store(i, at: j)
+        gatesF.store(f, at: j)
+        gatesG.store(g, at: j)
+        gatesO.store(o, at: j)
       }
     }
   }
 
   static func backward(_ step: CellBackward) {
-    let H = step.h.columns
     for b in 0..<step.h.rows {
       let gates = step.gates.row(b)
+      let (gatesI, gatesF) = (gates.part(0, of: 4), gates.part(1, of: 4))
+      let (gatesG, gatesO) = (gates.part(2, of: 4), gates.part(3, of: 4))
       let (previousC, c) = (step.previousC.row(b), step.c.row(b))
       let (dH, dC) = (step.dH.row(b), step.dC.row(b))
-      for j in 0..<H {
-        let (i, f) = (gates[j], gates[H + j])
-        let (g, o) = (gates[2 * H + j], gates[3 * H + j])
-        let tanhC = tanh(c[j])
-        let dCNow = dC[j] + dH[j] * o * tanhSlope(value: tanhC)
-        gates[j] = dCNow * g * sigmoidSlope(value: i)
-        gates[H + j] = dCNow * previousC[j] * sigmoidSlope(value: f)
-        gates[2 * H + j] = dCNow * i * tanhSlope(value: g)
-        gates[3 * H + j] = dH[j] * tanhC * sigmoidSlope(value: o)
-        dC[j] = dCNow * f
-        dH[j] = 0
+      for j in dH.laneStarts {
+        let (i, f) = (gatesI.lanes(at: j), gatesF.lanes(at: j))
+        let (g, o) = (gatesG.lanes(at: j), gatesO.lanes(at: j))
+        let tanhC = tanh(c.lanes(at: j))
+        let dHNow = dH.lanes(at: j)
+        let dCNow = dC.lanes(at: j) + dHNow * o * tanhSlope(value: tanhC)
+        gatesI.store(dCNow * g * sigmoidSlope(value: i), at: j)
+        gatesF.store(dCNow * previousC.lanes(at: j) * sigmoidSlope(value: f), at: j)
+        gatesG.store(dCNow * i * tanhSlope(value: g), at: j)
+        gatesO.store(dHNow * tanhC * sigmoidSlope(value: o), at: j)
+        dC.store(dCNow * f, at: j)
       }
+      dH.fill(0)
     }
   }
 }

@@ -18,12 +18,14 @@ enum RNNCell: Cell, Sendable {
 
   static func forward(_ step: CellForward) {
     let (gates, h) = (step.gates.elements, step.h.elements)
-    for index in 0..<h.count { h[index] = tanh(gates[index]) }
+    for j in h.laneStarts { h.store(tanh(gates.lanes(at: j)), at: j) }
   }
 
   static func backward(_ step: CellBackward) {
     let (h, dH, dGates) = (step.h.elements, step.dH.elements, step.gates.elements)
-    for index in 0..<h.count { dGates[index] = dH[index] * tanhSlope(value: h[index]) }
+    for j in h.laneStarts {
+      dGates.store(dH.lanes(at: j) * tanhSlope(value: h.lanes(at: j)), at: j)
+    }
     dH.fill(0)
   }
 }

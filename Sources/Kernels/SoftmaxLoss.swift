@@ -28,7 +28,7 @@ public func softmaxLossAndGradient(
     let logNormaliser = logSumExp(row)
     total += logNormaliser - Double(row[target])
     let shift = Float(logNormaliser)
-    for v in 0..<row.count { row[v] = scale * expf(row[v] - shift) }
+    for v in row.laneStarts { row.store(scale * exp(row.lanes(at: v) - shift), at: v) }
     row[target] -= scale
   }
   return total
@@ -39,7 +39,12 @@ public func logSumExp(_ x: Vector) -> Double {
   precondition(x.count > 0)
   var largest = x[0]
   for index in 1..<x.count { largest = max(largest, x[index]) }
-  var sum = 0.0
-  for index in 0..<x.count { sum += Double(expf(x[index] - largest)) }
-  return Double(largest) + log(sum)
+  var sums = SIMD16<Double>.zero
+  for index in x.laneStarts {
+    var terms = exp(x.lanes(at: index) - largest)
+    // What lies beyond the end is no term.
+    for lane in max(0, min(Lanes.scalarCount, x.count - index))..<Lanes.scalarCount { terms[lane] = 0 }
+    sums += SIMD16<Double>(terms)
+  }
+  return Double(largest) + log(sums.sum())
 }

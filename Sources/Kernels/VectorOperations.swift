@@ -3,18 +3,9 @@
 /// `sum(a[i] * b[i])`, in sixteen interleaved partial sums; the counts must be equal.
 public func dot(_ a: Vector, _ b: Vector) -> Float {
   precondition(a.count == b.count)
-  var partial = SIMD16<Float>.zero
-  var index = 0
-  while index + 16 <= a.count {
-    partial += a.simd16(at: index) * b.simd16(at: index)
-    index += 16
-  }
-  var sum = partial.sum()
-  while index < a.count {
-    sum += a[index] * b[index]
-    index += 1
-  }
-  return sum
+  var partial = Lanes.zero
+  for index in a.laneStarts { partial += a.lanes(at: index) * b.lanes(at: index) }
+  return partial.sum()
 }
 
 /// The same with an array as the second factor.
@@ -54,29 +45,10 @@ public func multiplyElements(_ a: Vector, _ b: Vector, into result: Vector) {
 
 /// The Euclidean norm, squares summed in `Double`.
 public func norm(_ vector: Vector) -> Double {
-  var partial = SIMD8<Double>.zero
-  var index = 0
-  while index + 8 <= vector.count {
-    let wide = SIMD8<Double>(vector.simd8(at: index))
+  var partial = SIMD16<Double>.zero
+  for index in vector.laneStarts {
+    let wide = SIMD16<Double>(vector.lanes(at: index))
     partial += wide * wide
-    index += 8
   }
-  var sum = partial.sum()
-  while index < vector.count {
-    sum += Double(vector[index]) * Double(vector[index])
-    index += 1
-  }
-  return sum.squareRoot()
-}
-
-extension Vector {
-  @inline(__always)
-  fileprivate func simd16(at index: Int) -> SIMD16<Float> {
-    UnsafeRawPointer(base + index).loadUnaligned(as: SIMD16<Float>.self)
-  }
-
-  @inline(__always)
-  fileprivate func simd8(at index: Int) -> SIMD8<Float> {
-    UnsafeRawPointer(base + index).loadUnaligned(as: SIMD8<Float>.self)
-  }
+  return partial.sum().squareRoot()
 }
