@@ -44,7 +44,9 @@ public struct LineChart: Sendable {
 
   /// The picture. Points that are not finite, or not positive on a logarithmic axis, are left out.
   public var svg: String {
-    let shown = lines.map { line in Line(name: line.name, points: line.points.filter(isShown)) }
+    let shown = lines.map { line in
+      Line(name: line.name, points: Self.thinned(line.points.filter(isShown)))
+    }
     let all = shown.flatMap(\.points)
     let x = Axis(all.map(\.x), scale: xScale)
     let y = Axis(all.map(\.y), scale: .linear)
@@ -89,6 +91,15 @@ public struct LineChart: Sendable {
     }
     return parts.joined(separator: "\n") + "\n</svg>\n"
   }
+
+  /// Every so many points, so that a line has no more than the picture can show, and the last one.
+  private static func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
+    let every = (points.count + maximumPoints - 1) / maximumPoints
+    guard every > 1 else { return points }
+    return points.indices.filter { $0 % every == 0 || $0 == points.count - 1 }.map { points[$0] }
+  }
+
+  private static let maximumPoints = 1_000
 
   private func isShown(_ point: (x: Double, y: Double)) -> Bool {
     point.x.isFinite && point.y.isFinite && (xScale == .linear || point.x > 0)

@@ -33,6 +33,12 @@ import Testing
     #expect(chart([]).hasSuffix("</svg>\n") && chart([], .logarithmic).hasSuffix("</svg>\n"))
   }
 
+  @Test func longLinesAreThinnedButKeepTheirEnds() {
+    let at = coordinates(chart((0...5_000).map { (Double($0), 1) }))
+    let ends = coordinates(chart([(0, 1), (5_000, 1)]))
+    #expect(at.count < 1_100 && at.first == ends.first && at.last == ends.last)
+  }
+
   @Test func namesAreEscaped() {
     #expect(chart([(1, 1)]).contains("a &lt; b &amp; c"))
   }
