@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Ranks
 import SafeTensors
 import TestSupport
@@ -98,6 +99,40 @@ import Training
     try resume("run", ranks: 2) { $0.maxSteps = 60 }
     let steps = try lines("run").filter { $0.contains(#""kind":"step""#) }
     #expect(steps.count == 60)
+  }
+
+  /// A file made by hand may say anything of its progress: it must be refused, not believed.
+  @Test(arguments: [
+    ("\"phase\":0", "\"phase\":7"), ("\"cursor\":", "\"cursor\":99999"), ("\"step\":", "\"step\":-1"),
+    ("\"epochInPhase\":0", "\"epochInPhase\":50"), ("\"bs\":10", "\"bs\":0"),
+  ])
+  func whatCannotBeIsRefused(old: String, new: String) throws {
+    var config = config("run")
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let directory = config.runDir! + "/checkpoints"
+    let checkpoint = try Checkpoint(path: directory + "/last.safetensors")
+    let tensors = checkpoint.file.header.tensors.map { tensor -> (SafeTensorsHeader.Tensor, FloatBlock) in
+      let block = FloatBlock(count: tensor.bytes.count / 4)
+      try! checkpoint.file.read(tensor, into: block.buffer.elements)
+      return (tensor, block)
+    }
+    var metadata = checkpoint.file.header.metadata
+    for key in ["chartrain.progress", "chartrain.config"] {
+      metadata[key] = metadata[key]!.replacingOccurrences(of: old, with: new)
+    }
+    #expect(metadata != checkpoint.file.header.metadata)
+    for name in ["last", "best"] {
+      try writeSafeTensors(
+        to: directory + "/\(name).safetensors", metadata: metadata,
+        tensors: tensors.map { .init(name: $0.name, shape: $0.shape, values: $1.buffer.elements) })
+    }
+    #expect(throws: AgreedFailure.self) { try resume("run", ranks: 2) { $0.maxSteps = 9 } }
+  }
+
+  private final class FloatBlock {
+    let buffer: FloatBuffer
+    init(count: Int) { buffer = FloatBuffer(count: count) }
   }
 
   @Test func whatWouldChangeTheRunIsRefused() throws {

@@ -18,6 +18,9 @@ extension Trainer {
         CheckpointError(path: checkpoint.file.path, expected: expected, found: found)
       }
       guard let progress = checkpoint.progress else { throw refuse("a training checkpoint", "a model alone") }
+      guard progress.fits(config.phases, columns: text.split.columns) else {
+        throw refuse("a progress that a run of its config can have made", "another")
+      }
       guard checkpoint.vocabulary == root.vocabulary, progress.text == root.train.fingerprint else {
         throw refuse("the text that the run was trained on", "another")
       }

@@ -49,7 +49,7 @@ extension TrainingConfig {
     try require(
       "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
     for phase in phases {
-      try require("epochs", phase.epochs, in: 1...Int.max)
+      try require("epochs", phase.epochs, in: 1...Phase.maximumEpochs)
       guard let lr = phase.lr else { continue }
       try require("lr", "a finite number above 0", lr, lr > 0 && lr.isFinite)
     }

@@ -41,6 +41,7 @@ public struct RunStart {
           option: option.hyphenated, expected: "as the run to resume began", found: "another value")
       }
       config.runDir = directory
+      try config.checkValues()
       return config
     }
   }

@@ -7,11 +7,14 @@ public struct Phase: Equatable, Sendable {
     case fresh
   }
 
+  /// From 1 to ``maximumEpochs``.
   public var epochs: Int
   /// The base learning rate; nil to carry on with the rate at which the phase before ended.
   public var lr: Double?
   public var schedule: Schedule
   public var adam: Moments
+
+  public static let maximumEpochs = 1_000_000
 
   /// Fast, then fine: enough for the built-in corpus.
   public static let standard = [Phase(epochs: 4, lr: 3e-3), Phase(epochs: 2, lr: 5e-4)]

@@ -21,16 +21,20 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
   public func resolved() throws -> Schedule {
     let name = schedule ?? .constant
     let settings = [
-      ("cycle-length", cycleLength, Name.cosine), ("cycle-mult", cycleMult, .cosine),
-      ("warmup-steps", warmupSteps, .warmup),
+      ("cycle-length", cycleLength, 1...Phase.maximumEpochs, Name.cosine),
+      ("cycle-mult", cycleMult, 1...1_000, .cosine),
+      ("warmup-steps", warmupSteps, 1...1_000_000_000, .warmup),
     ]
-    for (option, value, owner) in settings {
+    for (option, value, range, owner) in settings {
       guard let value else { continue }
       guard name == owner else {
         throw OptionError(
           option: option, expected: "schedule \(owner.rawValue) beside it", found: name.rawValue)
       }
-      guard value >= 1 else { throw OptionError(option: option, expected: "at least 1", found: "\(value)") }
+      guard range.contains(value) else {
+        throw OptionError(
+          option: option, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+      }
     }
     switch name {
     case .constant: return .constant

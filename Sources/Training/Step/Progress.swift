@@ -29,4 +29,15 @@ public struct Progress: Codable, Equatable, Sendable {
   public var bestValidLoss: Double?
 
   public init() {}
+
+  /// Whether a run of these phases over streams of `columns` units can have come so far.
+  func fits(_ phases: [Phase], columns: Int) -> Bool {
+    let counts = [
+      step, epoch, epochInPhase, stepInPhase, cycle, cursor, stepInEpoch, adamStep, skippedSteps,
+      skippedInARow,
+    ]
+    guard counts.allSatisfy({ $0 >= 0 }), baseRate.isFinite, carriedRate.isFinite else { return false }
+    guard (0...phases.count).contains(phase), cursor < columns else { return false }
+    return phase == phases.count ? epochInPhase == 0 : epochInPhase < phases[phase].epochs
+  }
 }
