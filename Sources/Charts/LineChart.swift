@@ -42,7 +42,7 @@ public struct LineChart: Sendable {
   /// Distinct also to most who are colour-blind: Okabe and Ito, 2008.
   private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
 
-  /// The picture. Points that are not finite, or not positive on a logarithmic axis, are left out.
+  /// The picture. Points that are not finite (or beyond 1e300), or not positive on a logarithmic axis, are left out.
   public var svg: String {
     let shown = lines.map { line in
       Line(name: line.name, points: Self.thinned(line.points.filter(isShown)))
@@ -100,9 +100,11 @@ public struct LineChart: Sendable {
   }
 
   private static let maximumPoints = 1_000
+  /// Beyond it differences would not be finite.
+  private static let largestShown = 1e300
 
   private func isShown(_ point: (x: Double, y: Double)) -> Bool {
-    point.x.isFinite && point.y.isFinite && (xScale == .linear || point.x > 0)
+    abs(point.x) < Self.largestShown && abs(point.y) < Self.largestShown && (xScale == .linear || point.x > 0)
   }
 
   private func stroke(
@@ -165,7 +167,8 @@ private struct Axis {
       high = pow(10, Double(max(exponents.upperBound, exponents.lowerBound + 1)))
       ticks = exponents.map { pow(10, Double($0)) }
     case .linear:
-      let step = Self.niceStep((largest - smallest) / 6)
+      let extent = largest > smallest ? largest - smallest : max(abs(largest), 1e-6)
+      let step = Self.niceStep(extent / 6)
       low = floor(smallest / step) * step
       high = max(ceil(largest / step) * step, low + step)
       let (low, count) = (low, Int(((high - low) / step).rounded()))

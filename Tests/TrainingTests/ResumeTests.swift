@@ -74,6 +74,43 @@ import Training
     #expect(cycles.allSatisfy { others.contains($0) })
   }
 
+  /// Cycles that end where epochs end, in the middle of an epoch stopped: each epoch has one line, each cycle its file.
+  @Test func epochsAndCyclesAreCountedOnce() throws {
+    var config = config("run")
+    config.bpttJitter = false
+    config.checkpointEvery = 10
+    let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 1))
+    config.phases = [Phase(epochs: 4, lr: 0.02, schedule: restarts, adam: .fresh)]
+    config.maxSteps = 60
+    try TrainingFixture.run(config, runDirectory: config.runDir!, ranks: 2)
+    try resume("run", ranks: 2) { $0.maxSteps = 130 }
+    try resume("run", ranks: 2) { $0.maxSteps = nil }
+    let epochs = try lines("run").filter { $0.contains(#""kind":"epoch""#) }
+    #expect(epochs.count == 4, "\(epochs)")
+    let cycles = try FileManager.default.contentsOfDirectory(atPath: config.runDir! + "/checkpoints")
+      .filter { $0.hasPrefix("cycle-") }.sorted()
+    #expect(cycles == (0..<4).map { "cycle-\($0).safetensors" })
+    let last = try Checkpoint(path: config.runDir! + "/checkpoints/last.safetensors").progress
+    #expect(last?.cycle == 4 && last?.epoch == 4)
+    // Nothing is left to do: going on changes nothing.
+    let before = try tensorBytes("run")
+    try resume("run", ranks: 1) { _ in }
+    #expect(try tensorBytes("run") == before)
+    #expect(try lines("run").filter { $0.contains(#""kind":"epoch""#) } == epochs)
+  }
+
+  /// A run that diverged stops again at the next step that is not finite.
+  @Test func aDivergedRunStopsAgain() throws {
+    var config = config("run")
+    config.cell = .init(named: "rnn")!
+    config.phases = [Phase(epochs: 3, lr: 3e37)]
+    config.maxSkippedSteps = 4
+    #expect(throws: AgreedFailure.self) { try TrainingFixture.run(config, runDirectory: config.runDir!) }
+    let steps = try lines("run").count
+    #expect(throws: AgreedFailure.self) { try resume("run", ranks: 2) { _ in } }
+    #expect(try lines("run").count <= steps + 5)
+  }
+
   @Test func anotherNumberOfRanksGoesOn() throws {
     let whole = config("whole")
     try TrainingFixture.run(whole, runDirectory: whole.runDir!)

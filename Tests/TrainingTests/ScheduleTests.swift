@@ -171,6 +171,20 @@ import Training
         == [Phase(epochs: 3, lr: 1e-2), Phase(epochs: 5, lr: nil, schedule: restarts, adam: .fresh)])
   }
 
+  /// One phase is written in short too, which must not contradict it.
+  @Test func onePhaseSurvivesWhateverItIs() throws {
+    let restarts = Schedule.cosine(CosineRestarts(cycleLength: 3, cycleMult: 2))
+    for phase in [
+      Phase(epochs: 4, lr: 1e-3, adam: .fresh), Phase(epochs: 1, lr: 2, schedule: restarts, adam: .fresh),
+      Phase(epochs: 1, lr: 2, schedule: .warmup(steps: 9)), Phase(epochs: 1, lr: 2, schedule: .oneCycle),
+    ] {
+      var config = TrainingConfig()
+      config.phases = [phase]
+      let data = try JSONEncoder().encode(config)
+      #expect(try TrainingConfig(file: directory.write("one.json", data)) == config)
+    }
+  }
+
   @Test func shortPhasesAreFilledUp() throws {
     let config = try TrainingConfig(file: directory.write("c.yaml", "epochs: 7"))
     #expect(config.phases == [Phase(epochs: 7, lr: Phase.standard[0].lr)])
@@ -181,6 +195,8 @@ import Training
     ("hiden: 3", "did you mean 'hidden'?"), ("hidden: many", "hidden"), ("cell: gnu", "unknown cell"),
     ("epochs: 2\nphase: [{epochs: 1, lr: 1}]", "one way"), ("{", "YAML"), ("- 1", "another type"),
     ("schedule: cosine\nwarmupSteps: 3", "warmup-steps"),
+    ("phase: [{epochs: 1, learningRate: 1}]", "learningRate"),
+    ("phase: [{epochs: 1}]", "lr"), ("phase: []", "first phase"),
   ])
   func whatIsWrongIsSaid(text: String, word: String) {
     #expect {

@@ -21,7 +21,7 @@ extension Trainer {
       guard progress.fits(config.phases, columns: text.split.columns) else {
         throw refuse("a progress that a run of its config can have made", "another")
       }
-      guard checkpoint.vocabulary == root.vocabulary, progress.text == root.train.fingerprint else {
+      guard checkpoint.vocabulary == root.vocabulary, progress.text == root.fingerprint else {
         throw refuse("the text that the run was trained on", "another")
       }
       guard checkpoint.model == model else { throw refuse("the model of its config", "another") }

@@ -30,6 +30,7 @@ enum JSONValue: Codable {
   case null
   case bool(Bool)
   case integer(Int)
+  case natural(UInt64)
   case number(Double)
   case string(String)
   case array([JSONValue])
@@ -43,6 +44,8 @@ enum JSONValue: Codable {
       self = .bool(value)
     } else if let value = try? container.decode(Int.self) {
       self = .integer(value)
+    } else if let value = try? container.decode(UInt64.self) {
+      self = .natural(value)
     } else if let value = try? container.decode(Double.self) {
       self = .number(value)
     } else if let value = try? container.decode(String.self) {
@@ -60,6 +63,7 @@ enum JSONValue: Codable {
     case .null: try container.encodeNil()
     case .bool(let value): try container.encode(value)
     case .integer(let value): try container.encode(value)
+    case .natural(let value): try container.encode(value)
     case .number(let value): try container.encode(value)
     case .string(let value): try container.encode(value)
     case .array(let value): try container.encode(value)

@@ -50,11 +50,11 @@ extension TrainingConfig {
   private struct Option {
     let name: String
     let isEqual: (TrainingConfig, TrainingConfig) -> Bool
-    let encode: (TrainingConfig, inout KeyedEncodingContainer<Key>) throws -> Void
-    let decode: (inout TrainingConfig, KeyedDecodingContainer<Key>) throws -> Void
+    let encode: (TrainingConfig, inout KeyedEncodingContainer<AnyKey>) throws -> Void
+    let decode: (inout TrainingConfig, KeyedDecodingContainer<AnyKey>) throws -> Void
 
     init<Value: Codable & Equatable>(_ name: String, _ place: WritableKeyPath<TrainingConfig, Value>) {
-      let key = Key(stringValue: name)
+      let key = AnyKey(stringValue: name)
       self.name = name
       isEqual = { $0[keyPath: place] == $1[keyPath: place] }
       encode = { config, container in try container.encode(config[keyPath: place], forKey: key) }
@@ -64,35 +64,25 @@ extension TrainingConfig {
       }
     }
   }
-
-  private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
 }
 
 extension TrainingConfig: Codable {
   /// Options that are not given keep their defaults; those that do not exist are refused.
   public init(from decoder: any Decoder) throws {
     self.init()
-    let container = try decoder.container(keyedBy: Key.self)
+    let container = try decoder.container(keyedBy: AnyKey.self)
     func refuse(_ problem: String) -> DecodingError {
       .dataCorrupted(.init(codingPath: [], debugDescription: problem))
     }
-    let known = Self.options.map(\.name) + ShortPhase.keys
-    if let stranger = container.allKeys.first(where: { !known.contains($0.stringValue) })?.stringValue {
-      let suggestion = nearest(to: stranger, in: known).map { " (did you mean '\($0)'?)" } ?? ""
-      throw refuse("unknown option '\(stranger)'\(suggestion)")
-    }
+    try decoder.refuseStrangers(known: Self.options.map(\.name) + ShortPhase.keys)
     for option in Self.options { try option.decode(&self, container) }
     let short = try ShortPhase(from: decoder)
     guard !short.isEmpty else { return }
     let phase: Phase
-    do { phase = try short.filled(from: Phase.standard[0]) } catch { throw refuse("\(error)") }
-    guard !container.contains(Key(stringValue: "phase")) || phases == [phase] else {
+    do { phase = try short.filled(from: phases.count == 1 ? phases[0] : Phase.standard[0]) } catch {
+      throw refuse("\(error)")
+    }
+    guard !container.contains(AnyKey(stringValue: "phase")) || phases == [phase] else {
       throw refuse("'phase' says another thing than 'epochs', 'lr' or 'schedule': expected one way to say it")
     }
     phases = [phase]
@@ -100,7 +90,7 @@ extension TrainingConfig: Codable {
 
   /// Writes every option, those that are not set as null.
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
+    var container = encoder.container(keyedBy: AnyKey.self)
     for option in Self.options { try option.encode(self, &container) }
     try ShortPhase(phases).encode(to: encoder)
   }

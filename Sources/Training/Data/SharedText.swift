@@ -19,6 +19,9 @@ public struct SharedText {
     public let train: Tokens
     /// Empty where the run does not validate.
     public let valid: Tokens
+
+    /// What the texts were: see ``Text/Tokens/fingerprint``.
+    var fingerprint: String { train.fingerprint + valid.fingerprint }
   }
 
   /// Reads the text on rank 0 and distributes it; the other ranks never hold more than their streams.

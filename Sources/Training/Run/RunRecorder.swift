@@ -41,7 +41,7 @@ final class RunRecorder {
     self.observer = observer
     self.logger = logger
     if start.resumesRun {
-      try directory.forgetMetrics(after: trainer.progress.step)
+      try directory.forgetMetrics(after: trainer.progress)
     } else {
       let page = try JSON.page(config) + "\n"
       try writeAtomically(to: directory.config) { try $0.write(page) }

@@ -32,7 +32,12 @@ public struct RunStart {
     checkpoint = found
     resumesRun = true
     config = try world.onAll {
-      let saved = try JSON.decode(TrainingConfig.self, from: String(decoding: json, as: UTF8.self))
+      let saved: TrainingConfig
+      do {
+        saved = try JSON.decode(TrainingConfig.self, from: String(decoding: json, as: UTF8.self))
+      } catch let error as DecodingError {
+        throw CheckpointError(path: directory, expected: "a config that can be", found: error.summary)
+      }
       var config = saved
       try change(&config)
       let changed = config.differences(from: saved).filter { !Self.resumable.contains($0) }
@@ -78,7 +83,12 @@ extension RunDirectory {
     for file in try filesBelow(checkpoints) where file.hasSuffix(".safetensors") {
       do {
         let checkpoint = try Checkpoint(path: file)
-        if let step = checkpoint.progress?.step, step > best?.progress?.step ?? -1 { best = checkpoint }
+        guard let progress = checkpoint.progress else { continue }
+        // Of two of the same step, the one written after the end of the epoch.
+        if let other = best?.progress, (progress.step, progress.epoch) <= (other.step, other.epoch) {
+          continue
+        }
+        best = checkpoint
       } catch {
         logger.warning("\(error): not used")
       }
@@ -89,16 +99,22 @@ extension RunDirectory {
     return best
   }
 
-  /// Removes from `metrics.jsonl` what was written after step `step`, which will be written again.
+  /// Removes from `metrics.jsonl` what was written after `progress`, and will be written again.
   ///
   /// - Throws: `StorageError`.
-  func forgetMetrics(after step: Int) throws {
-    struct Line: Decodable { let step: Int }
+  func forgetMetrics(after progress: Progress) throws {
+    struct Line: Decodable {
+      let kind: String
+      let step: Int
+      let epoch: Int
+    }
     var text: [UInt8] = []
     try readPieces(of: metrics) { text += $0 }
     let kept = text.split(separator: UInt8(ascii: "\n")).filter { line in
-      let step_ = try? JSON.decode(Line.self, from: String(decoding: line, as: UTF8.self)).step
-      return step_.map { $0 <= step } ?? false
+      guard let line = try? JSON.decode(Line.self, from: String(decoding: line, as: UTF8.self)) else {
+        return false
+      }
+      return line.step <= progress.step && (line.kind == "step" || line.epoch <= progress.epoch)
     }
     try writeAtomically(to: metrics) { file in
       for line in kept { try file.write(String(decoding: line, as: UTF8.self) + "\n") }

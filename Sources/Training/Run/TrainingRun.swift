@@ -70,8 +70,9 @@ public final class TrainingRun {
       let stepSeconds = start.duration(to: clock.now) / .seconds(1)
       seconds += stepSeconds
       characters += record.windowLength * config.bs
+      if endsCycle { trainer.endCycle() }
       try stepEnded(record, seconds: stepSeconds)
-      if endsCycle { try endCycle() }
+      if endsCycle { try onRootWithStates { try $0.saveCycle(trainer.progress.cycle - 1, $1) } }
     }
     let epoch = trainer.progress.epoch + 1
     if trainer.isAtEndOfEpoch { trainer.endEpoch() }
@@ -82,17 +83,12 @@ public final class TrainingRun {
     try recorder?.stepEnded(record, seconds: seconds)
     if !record.isFinite {
       logger.warning("step \(record.step + 1): loss or gradient is not finite, step skipped on all ranks")
-      if trainer.progress.skippedInARow == config.maxSkippedSteps { try stopDiverged() }
+      if trainer.progress.skippedInARow >= config.maxSkippedSteps { try stopDiverged() }
     }
     if let every = config.checkEvery, trainer.progress.step % every == 0 { try trainer.checkRanksAgree() }
     if let every = config.checkpointEvery, trainer.progress.step % every == 0 {
       try onRootWithStates { try $0.saveStep($1) }
     }
-  }
-
-  private func endCycle() throws {
-    try onRootWithStates { try $0.saveCycle(trainer.progress.cycle, $1) }
-    trainer.endCycle()
   }
 
   private func epochEnded(_ epoch: Int, seconds: Double, characters: Int) throws {

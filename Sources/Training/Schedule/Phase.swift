@@ -30,12 +30,18 @@ public struct Phase: Equatable, Sendable {
 // {"epochs": 15, "lr": 0.01, "schedule": "cosine", "cycleLength": 1, "cycleMult": 2, "adam": "keep"}; "lr" is null where
 // the rate is carried on.
 extension Phase: Codable {
-  private enum Key: String, CodingKey {
+  private enum Key: String, CodingKey, CaseIterable {
     case epochs, lr, adam
   }
 
   public init(from decoder: any Decoder) throws {
+    let known = Key.allCases.map(\.rawValue) + ScheduleSettings.keys
+    try decoder.refuseStrangers(known: known)
     let values = try decoder.container(keyedBy: Key.self)
+    guard values.contains(.lr) else {
+      throw DecodingError.keyNotFound(
+        Key.lr, .init(codingPath: decoder.codingPath, debugDescription: "a phase without a rate"))
+    }
     self.init(
       epochs: try values.decode(Int.self, forKey: .epochs),
       lr: try values.decodeIfPresent(Double.self, forKey: .lr),

@@ -15,6 +15,12 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
   /// With `warmup`: its steps.
   public var warmupSteps: Int?
 
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case schedule, cycleLength, cycleMult, warmupSteps
+  }
+
+  static let keys = CodingKeys.allCases.map(\.rawValue)
+
   public init() {}
 
   /// - Throws: ``OptionError`` if a setting does not belong to the schedule, lacks, or is out of range.

@@ -13,7 +13,7 @@ public struct Progress: Codable, Equatable, Sendable {
   public var baseRate = 0.0
   /// Where the schedule of the phase before had arrived at its end.
   public var carriedRate = 0.0
-  /// What the training text was, so that a run goes on with no other: see ``Text/Tokens/fingerprint``.
+  /// What the texts were, so that a run goes on with no others: see ``Text/Tokens/fingerprint``.
   public var text = ""
   /// Where in every stream the next window starts, and the windows of this epoch so far.
   public var cursor = 0
@@ -38,6 +38,10 @@ public struct Progress: Codable, Equatable, Sendable {
     ]
     guard counts.allSatisfy({ $0 >= 0 }), baseRate.isFinite, carriedRate.isFinite else { return false }
     guard (0...phases.count).contains(phase), cursor < columns else { return false }
+    // No epoch has more steps than a stream has units.
+    guard epoch <= phases.reduce(0, { $0 + $1.epochs }), step / columns <= epoch else { return false }
+    let steps = [stepInPhase, cycle, stepInEpoch, adamStep, skippedSteps, skippedInARow]
+    guard steps.allSatisfy({ $0 <= step }), (0...step).contains(smoothedLoss.count) else { return false }
     return phase == phases.count ? epochInPhase == 0 : epochInPhase < phases[phase].epochs
   }
 }

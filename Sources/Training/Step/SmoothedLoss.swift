@@ -5,7 +5,8 @@ public struct SmoothedLoss: Codable, Equatable, Sendable {
   public static let decay = 0.98
 
   private var average = 0.0
-  private var count = 0
+  /// The losses so far.
+  private(set) var count = 0
 
   public init() {}
 

@@ -61,7 +61,7 @@ public final class Trainer {
     state = HiddenState(model, streams: streams.count)
     pass = WindowPass(parameters, streams: streams.count, capacity: longest)
     window = TextWindow(capacity: longest * streams.count)
-    if let root = text.root { progress.text = root.train.fingerprint }
+    if let root = text.root { progress.text = root.fingerprint }
   }
 
   /// One window of every stream: forward, backward, combined over all ranks, and Adam's step.

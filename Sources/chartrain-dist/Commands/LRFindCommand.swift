@@ -9,7 +9,8 @@ struct LRFindCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lr-find",
     abstract: "Look for a good learning rate: raise it until the loss explodes.",
-    discussion: "Takes the options of train; writes lr-find.json and lr-find.svg into the run's directory.")
+    discussion:
+      "Takes the options of train; writes lr-find.json and lr-find.svg into a new directory (--run-dir).")
 
   @Option(
     name: .customLong("from"), parsing: .unconditional,
@@ -49,7 +50,7 @@ struct LRFindCommand: ParsableCommand {
       let directory = try world.onRoot { try RunDirectory(creating: config.runDir) }
       let finder = RateFinder(
         rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))
-      var bar = try training.progressBar(world)
+      var bar = config.quiet ? nil : try training.progressBar(world)
       let outcome = try finder.run(trainer) { point in
         bar?.show(
           "lr-find", fraction: Double(point.step) / Double(finder.steps),
@@ -57,11 +58,11 @@ struct LRFindCommand: ParsableCommand {
             "rate \(scientific(point.learningRate))  loss \(point.smoothedLoss.map { fixed($0, 4) } ?? "-")")
       }
       bar?.clear()
-      try world.onRoot { try write(outcome, directory!) }
+      try world.onRoot { try write(outcome, directory!, quiet: config.quiet) }
     }
   }
 
-  private func write(_ outcome: RateFinder.Outcome, _ directory: RunDirectory) throws {
+  private func write(_ outcome: RateFinder.Outcome, _ directory: RunDirectory, quiet: Bool) throws {
     let data = try outcome.json
     let marks = [("steepest", outcome.steepest), ("minimum / 10", outcome.minimumTenth)]
       .compactMap { name, rate in rate.map { (name: name, x: $0) } }
@@ -75,6 +76,7 @@ struct LRFindCommand: ParsableCommand {
       ], marks: marks)
     try writeAtomically(to: directory.path + "/lr-find.json") { try $0.write(data) }
     try writeAtomically(to: directory.path + "/lr-find.svg") { try $0.write(chart.svg) }
+    if quiet { return }
     func line(_ name: String, _ rate: Double?) -> String { "\(name)  \(rate.map(scientific) ?? "none")" }
     print(
       """

@@ -14,10 +14,8 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     let config = options.output.resume == nil ? try options.config() : nil
     try runOnRanks { world in
-      let output = options.output
-      let logger = ConsoleLogHandler.logger(
-        quiet: output.quiet, verbose: output.verbose, speaks: world.isRoot)
-      let start = try config.map(RunStart.init) ?? resumed(world, logger)
+      let start = try config.map(RunStart.init) ?? resumed(world)
+      let logger = Self.logger(start.config, world)
       setMatrixProductThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? QuietObserver() : ConsoleObserver(try options.progressBar(world))
@@ -25,7 +23,14 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private func resumed(_ world: any World, _ logger: Logger) throws -> RunStart {
-    try RunStart(resuming: options.output.resume!, world, logger, options.apply)
+  private func resumed(_ world: any World) throws -> RunStart {
+    var given = TrainingConfig()
+    options.output.apply(to: &given)
+    return try RunStart(
+      resuming: options.output.resume!, world, Self.logger(given, world), options.apply)
+  }
+
+  private static func logger(_ config: TrainingConfig, _ world: any World) -> Logger {
+    ConsoleLogHandler.logger(quiet: config.quiet, verbose: config.verbose, speaks: world.isRoot)
   }
 }

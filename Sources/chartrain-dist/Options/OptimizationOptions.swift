@@ -17,10 +17,11 @@ struct OptimizationOptions: ParsableArguments {
   var bptt: Int?
 
   @Flag(
+    inversion: .prefixedNo,
     help:
       "Draw each step's length at random around --bptt, as fast.ai's notebook on stateful models does (at least 5, deviation 5)."
   )
-  var bpttJitter = false
+  var bpttJitter: Bool?
 
   @Option(
     parsing: .unconditional,
@@ -79,8 +80,8 @@ struct OptimizationOptions: ParsableArguments {
     transform: Number.real)
   var weightDecay: Double?
 
-  @Flag(help: "Take --weight-decay as AdamW does, apart from the gradient.")
-  var decoupledWeightDecay = false
+  @Flag(inversion: .prefixedNo, help: "Take --weight-decay as AdamW does, apart from the gradient.")
+  var decoupledWeightDecay: Bool?
 
   @Option(
     parsing: .unconditional,
@@ -88,8 +89,8 @@ struct OptimizationOptions: ParsableArguments {
     transform: Number.real)
   var clipNorm: Double?
 
-  @Flag(help: "Do not set the hidden state to zero at the start of an epoch.")
-  var carryStateAcrossEpochs = false
+  @Flag(inversion: .prefixedNo, help: "Do not set the hidden state to zero at the start of an epoch.")
+  var carryStateAcrossEpochs: Bool?
 
   @Option(
     parsing: .unconditional,
@@ -119,7 +120,7 @@ struct OptimizationOptions: ParsableArguments {
       throw ValidationError(
         "--epochs, --lr and --schedule cannot be used with --phase: expected one way to say it")
     }
-    if decoupledWeightDecay, weightDecay == nil {
+    if decoupledWeightDecay == true, weightDecay == nil {
       throw ValidationError("--decoupled-weight-decay needs --weight-decay")
     }
   }
@@ -127,16 +128,16 @@ struct OptimizationOptions: ParsableArguments {
   func apply(to config: inout TrainingConfig) throws {
     config.bs = bs ?? config.bs
     config.bptt = bptt ?? config.bptt
-    config.bpttJitter = bpttJitter || config.bpttJitter
+    config.bpttJitter = bpttJitter ?? config.bpttJitter
     if !phase.isEmpty {
       config.phases = phase
     } else if !short.isEmpty {
-      config.phases = [try short.filled(from: config.phases[0])]
+      config.phases = [try short.filled(from: config.phases.first ?? Phase.standard[0])]
     }
     config.weightDecay = weightDecay ?? config.weightDecay
-    config.decoupledWeightDecay = decoupledWeightDecay || config.decoupledWeightDecay
+    config.decoupledWeightDecay = decoupledWeightDecay ?? config.decoupledWeightDecay
     config.clipNorm = clipNorm ?? config.clipNorm
-    config.carryStateAcrossEpochs = carryStateAcrossEpochs || config.carryStateAcrossEpochs
+    config.carryStateAcrossEpochs = carryStateAcrossEpochs ?? config.carryStateAcrossEpochs
     config.seed = seed ?? config.seed
     config.maxSteps = maxSteps ?? config.maxSteps
     config.maxSkippedSteps = maxSkippedSteps ?? config.maxSkippedSteps

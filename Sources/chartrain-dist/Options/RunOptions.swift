@@ -53,11 +53,11 @@ struct RunOptions: ParsableArguments {
     transform: Number.whole)
   var threads: Int?
 
-  @Flag(help: "Print nothing but errors.")
-  var quiet = false
+  @Flag(inversion: .prefixedNo, help: "Print nothing but errors.")
+  var quiet: Bool?
 
-  @Flag(help: "Print more about what happens.")
-  var verbose = false
+  @Flag(inversion: .prefixedNo, help: "Print more about what happens.")
+  var verbose: Bool?
 
   private static let standard = TrainingConfig()
 
@@ -65,7 +65,7 @@ struct RunOptions: ParsableArguments {
     if resume != nil, runDir != nil {
       throw ValidationError("--run-dir cannot be used with --resume: expected one of them")
     }
-    if quiet, verbose {
+    if quiet == true, verbose == true {
       throw ValidationError("--quiet cannot be used with --verbose: expected one of them")
     }
   }
@@ -73,8 +73,8 @@ struct RunOptions: ParsableArguments {
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
     config.validate = validates ?? config.validate
-    config.quiet = quiet || config.quiet
-    config.verbose = verbose || config.verbose
+    config.quiet = quiet ?? config.quiet
+    config.verbose = verbose ?? config.verbose
     config.sampleLength = sampleLength ?? config.sampleLength
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep

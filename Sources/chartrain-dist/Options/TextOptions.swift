@@ -26,8 +26,8 @@ struct TextOptions: ParsableArguments {
     transform: Choice.of(TextFormat.Unit.self))
   var unit: TextFormat.Unit?
 
-  @Flag(help: "Turn the text into lower case.")
-  var lowercase = false
+  @Flag(inversion: .prefixedNo, help: "Turn the text into lower case.")
+  var lowercase: Bool?
 
   @Option(
     help: ArgumentHelp(
@@ -36,8 +36,8 @@ struct TextOptions: ParsableArguments {
     transform: Choice.of(TextFormat.Newlines.self))
   var newlines: TextFormat.Newlines?
 
-  @Flag(help: "Mark the end of each file with one <eos>.")
-  var endToken = false
+  @Flag(inversion: .prefixedNo, help: "Mark the end of each file with one <eos>.")
+  var endToken: Bool?
 
   @Option(
     parsing: .unconditional,
@@ -62,9 +62,9 @@ struct TextOptions: ParsableArguments {
     config.valid = valid ?? config.valid
     config.validFraction = validFraction ?? config.validFraction
     config.unit = unit ?? config.unit
-    config.lowercase = lowercase || config.lowercase
+    config.lowercase = lowercase ?? config.lowercase
     config.newlines = newlines ?? config.newlines
-    config.endToken = endToken || config.endToken
+    config.endToken = endToken ?? config.endToken
     config.minFreq = minFreq ?? config.minFreq
   }
 }

@@ -36,10 +36,10 @@ struct TrainingOptions: ParsableArguments {
     output.apply(to: &config)
   }
 
-  /// A bar on rank 0, where it has a terminal and may use it.
+  /// A bar on rank 0, where it has a terminal.
   func progressBar(_ world: any World) throws -> ProgressBar? {
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
-    let isWanted = world.isRoot && !output.quiet && Terminal.outputIsTerminal(underMPI: underMPI)
+    let isWanted = world.isRoot && Terminal.outputIsTerminal(underMPI: underMPI)
     return isWanted ? ProgressBar(underMPI: underMPI) : nil
   }
 }
