@@ -65,12 +65,3 @@ enum TrainingFixture {
 
   static let silentLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 }
-
-final class SilentObserver: RunObserver {
-  func runBegan(_ summary: RunSummary) {}
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(characters: Int, of total: Int) {}
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
-  func sampled(_ text: String) {}
-  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {}
-}

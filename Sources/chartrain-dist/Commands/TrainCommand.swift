@@ -18,7 +18,7 @@ struct TrainCommand: ParsableCommand {
       let logger = Self.logger(start.config, world)
       setMatrixProductThreads(start.config.threads)
       let observer: any RunObserver =
-        start.config.quiet ? QuietObserver() : ConsoleObserver(try options.progressBar(world))
+        start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
       try TrainingRun(start, world, observer, logger).run()
     }
   }

@@ -125,13 +125,3 @@ final class ConsoleObserver: RunObserver {
     fixed((loss / entropyRate - 1) * 100, 1) + "%"
   }
 }
-
-/// Shows nothing.
-final class QuietObserver: RunObserver {
-  func runBegan(_ summary: RunSummary) {}
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(characters: Int, of total: Int) {}
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
-  func sampled(_ text: String) {}
-  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {}
-}
