@@ -1,5 +1,8 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
+
+let architecture = Architecture.chosen
 
 let package = Package(
   name: "chartrain-dist",
@@ -19,11 +22,13 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CMPIShim", dependencies: ["COpenMPI"]),
+    // Built for any processor, it stops the program on one that the rest cannot run on.
+    .target(name: "CProcessor", cSettings: [.define("CHARTRAIN_LEVEL", to: "\(architecture.level)")]),
 
     // Foundations: each knows nothing of the others.
     .target(
       name: "Storage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
-    .target(name: "Kernels", dependencies: ["COpenBLAS"]),
+    .target(name: "Kernels", dependencies: ["COpenBLAS", "CProcessor"]),
     .target(name: "Charts"),
 
     .target(name: "Text", dependencies: ["Storage"]),
@@ -70,3 +75,47 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+for target in package.targets where !target.name.hasPrefix("CM") && target.type != .system {
+  target.swiftSettings = (target.swiftSettings ?? []) + architecture.swiftSettings
+}
+
+/// The processors to build for: CHARTRAIN_ARCH, or those like this machine's.
+struct Architecture {
+  /// 1 to 4 for x86-64 (the psABI's levels), 0 for any other kind of processor.
+  let level: Int
+
+  static let names = ["x86-64": 1, "x86-64-v2": 2, "x86-64-v3": 3, "x86-64-v4": 4]
+
+  static var chosen: Architecture {
+    guard let name = Context.environment["CHARTRAIN_ARCH"], !name.isEmpty else { return thisMachine }
+    guard let level = names[name] else {
+      fatalError(
+        "CHARTRAIN_ARCH: expected one of \(names.keys.sorted().joined(separator: ", ")), found '\(name)'")
+    }
+    return Architecture(level: level)
+  }
+
+  private static var thisMachine: Architecture {
+    #if arch(x86_64)
+      let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+      let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
+      let flags = Set(line.split(separator: " ").map(String.init))
+      let wide = ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]
+      let fused = ["avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"]
+      if flags.isSuperset(of: fused + wide) { return Architecture(level: 4) }
+      return Architecture(level: flags.isSuperset(of: fused) ? 3 : 1)
+    #else
+      return Architecture(level: 0)
+    #endif
+  }
+
+  /// The options reach Swift's own code generation too.
+  var swiftSettings: [SwiftSetting] {
+    let target: [SwiftSetting] =
+      level > 1 ? [.unsafeFlags(["-Xcc", "-march=x86-64-v\(level)", "-Xcc", "-fno-math-errno"])] : []
+    let fused: [SwiftSetting] = level == 0 || level >= 3 ? [.define("CHARTRAIN_FUSED")] : []
+    let wide: [SwiftSetting] = level == 4 ? [.define("CHARTRAIN_WIDE_TILES")] : []
+    return target + fused + wide
+  }
+}

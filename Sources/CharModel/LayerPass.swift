@@ -18,9 +18,19 @@ final class LayerPass {
   /// `[B, H]`.
   private let dH: Matrix
   private let dC: Matrix
+  /// What the gates start from, `[G*H]`: both biases, or that of the input alone where the cell keeps them apart.
+  private let startBias: Matrix
+
+  /// The weights as forward and backward read them.
+  private let inputForward: RightFactor
+  private let hiddenForward: RightFactor
+  private let inputBackward: RightFactor
+  private let hiddenBackward: RightFactor
   private let memory: PassMemory
 
-  init(_ config: ModelConfig, _ weights: LayerWeights, streams: Int, capacity: Int) {
+  init(
+    _ config: ModelConfig, _ weights: LayerWeights, streams: Int, capacity: Int, _ backend: ProductBackend
+  ) {
     self.weights = weights
     cell = config.cell.cell
     self.streams = streams
@@ -34,21 +44,42 @@ final class LayerPass {
     c = memory.matrix((1 + capacity) * memoryStreams, hidden)
     dH = memory.matrix(streams, hidden)
     dC = memory.matrix(memoryStreams, hidden)
+    startBias = memory.matrix(1, gateRows)
+    let inputWidth = weights.inputWeight.columns
+    inputForward = RightFactor(inner: inputWidth, columns: gateRows, backend)
+    hiddenForward = RightFactor(inner: hidden, columns: gateRows, backend)
+    inputBackward = RightFactor(inner: gateRows, columns: inputWidth, backend)
+    hiddenBackward = RightFactor(inner: gateRows, columns: hidden, backend)
     self.memory = memory
   }
 
   /// The layer's output over the window, `[T*B, H]`.
   func output(length: Int) -> Matrix { h.rows(streams..<(1 + length) * streams) }
 
-  /// Runs the layer over `input` `[T*B, in]`, from the state `stateH`, `stateC` `[B, H]` to the one after
-  /// the window, which it writes in their place.
-  func forward(_ input: Matrix, length: Int, stateH: Matrix, stateC: Matrix) {
+  /// What the input gives to the gates, `[T*B, G*H]`: to be written before ``forward(length:stateH:stateC:)``.
+  func inputGates(length: Int) -> Matrix { gates.rows(0..<length * streams) }
+}
+
+// MARK: - Forward
+
+extension LayerPass {
+  /// Takes the weights as they are now.
+  func prepareForward() {
+    inputForward.prepare(transposing: weights.inputWeight)
+    hiddenForward.prepare(transposing: weights.hiddenWeight)
+    startBias.elements.copy(from: weights.inputBias)
+    if !cell.keepsHiddenGatesApart { add(weights.hiddenBias, to: startBias.elements) }
+  }
+
+  /// What `input` `[N, in]` gives to the gates, `[N, G*H]`.
+  func project(_ input: Matrix, into result: Matrix) {
+    inputForward.multiply(input, from: .bias(startBias.elements), into: result)
+  }
+
+  /// Runs the layer from the state `stateH`, `stateC` `[B, H]` to the one after the window, which it writes in their place.
+  func forward(length: Int, stateH: Matrix, stateC: Matrix) {
     h.rows(0..<streams).elements.copy(from: stateH.elements)
     at(0, c).elements.copy(from: stateC.elements)
-    let allGates = gates.rows(0..<length * streams)
-    multiply(input, transposing: weights.inputWeight, into: allGates)
-    addToEachRow(weights.inputBias, of: allGates)
-    if !cell.keepsHiddenGatesApart { addToEachRow(weights.hiddenBias, of: allGates) }
     advance(cell, length)
     stateH.elements.copy(from: at(length, h).elements)
     stateC.elements.copy(from: at(length, c).elements)
@@ -57,12 +88,9 @@ final class LayerPass {
   private func advance<C: Cell>(_: C.Type, _ length: Int) {
     for t in 0..<length {
       let hiddenGates = at(t, hiddenGates)
-      if C.keepsHiddenGatesApart {
-        multiply(at(t, h), transposing: weights.hiddenWeight, into: hiddenGates)
-        addToEachRow(weights.hiddenBias, of: hiddenGates)
-      } else {
-        multiply(at(t, h), transposing: weights.hiddenWeight, into: hiddenGates, accumulate: true)
-      }
+      hiddenForward.multiply(
+        at(t, h), from: C.keepsHiddenGatesApart ? .bias(weights.hiddenBias) : .accumulating, into: hiddenGates
+      )
       C.forward(
         CellForward(
           gates: at(t, gates), hiddenGates: hiddenGates,
@@ -70,20 +98,52 @@ final class LayerPass {
     }
   }
 
-  /// Given `dOutput` `[T*B, H]`, the gradient by the layer's output, writes the gradient by its weights
-  /// and by its input, `dInput` `[T*B, in]`. Nothing flows in from after the window or out before it.
-  func backward(
-    _ input: Matrix, length: Int, dOutput: Matrix, dInput: Matrix, gradient: LayerWeights
-  ) {
+  /// Time step `t` of a `[T, B, ...]` array; of an array without rows, no rows.
+  private func at(_ t: Int, _ all: Matrix) -> Matrix {
+    all.rows == 0 ? all : all.rows(t * streams..<(t + 1) * streams)
+  }
+}
+
+// MARK: - Backward
+
+extension LayerPass {
+  /// Takes the weights as they are now.
+  func prepareBackward() {
+    inputBackward.prepare(weights.inputWeight)
+    hiddenBackward.prepare(weights.hiddenWeight)
+  }
+
+  /// Given `dOutput` `[T*B, H]`, the gradient by the layer's output, turns the gates into their gradients. Nothing flows in
+  /// from after the window or out before it.
+  func backward(length: Int, dOutput: Matrix) {
     retreat(cell, length, dOutput)
-    let dGates = gates.rows(0..<length * streams)
-    let dHiddenGates = hiddenGates.rows(0..<length * streams)
-    multiply(transposing: dGates, input, into: gradient.inputWeight)
-    sumRows(of: dGates, into: gradient.inputBias)
-    let previousH = h.rows(0..<length * streams)
-    multiply(transposing: dHiddenGates, previousH, into: gradient.hiddenWeight)
-    sumRows(of: dHiddenGates, into: gradient.hiddenBias)
-    multiply(dGates, weights.inputWeight, into: dInput)
+  }
+
+  /// The gradient by what the input gave to the gates, `[T*B, G*H]`.
+  func dInputGates(length: Int) -> Matrix { gates.rows(0..<length * streams) }
+
+  /// The gradient by the input, `[N, in]`, from that by what it gave to the gates, `[N, G*H]`.
+  func backProject(_ dInputGates: Matrix, into dInput: Matrix) {
+    inputBackward.multiply(dInputGates, from: .zero, into: dInput)
+  }
+
+  /// Writes the gradient by the weights, over `rows`.
+  ///
+  /// - Parameter input: `[T*B, in]`, or nil to leave out the input's weights.
+  func writeGradient(
+    _ product: GradientProduct, input: Matrix?, _ rows: RowBlocks, into gradient: LayerWeights
+  ) {
+    let previousH = h.rows(0..<rows.length * streams)
+    product.take(dInputGates(length: rows.length), rows)
+    product.sumRows(into: gradient.inputBias)
+    if let input { product.multiply(input, into: gradient.inputWeight) }
+    if cell.keepsHiddenGatesApart {
+      product.take(hiddenGates.rows(0..<rows.length * streams), rows)
+      product.sumRows(into: gradient.hiddenBias)
+    } else {
+      gradient.hiddenBias.copy(from: gradient.inputBias)
+    }
+    product.multiply(previousH, into: gradient.hiddenWeight)
   }
 
   private func retreat<C: Cell>(_: C.Type, _ length: Int, _ dOutput: Matrix) {
@@ -97,29 +157,7 @@ final class LayerPass {
           gates: at(t, gates), hiddenGates: hiddenGates,
           previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c),
           dH: dH, dC: dC))
-      if t > 0 { multiply(hiddenGates, weights.hiddenWeight, into: dH, accumulate: true) }
+      if t > 0 { hiddenBackward.multiply(hiddenGates, from: .accumulating, into: dH) }
     }
-  }
-
-  /// Time step `t` of a `[T, B, ...]` array; of an array without rows, no rows.
-  private func at(_ t: Int, _ all: Matrix) -> Matrix {
-    all.rows == 0 ? all : all.rows(t * streams..<(t + 1) * streams)
-  }
-}
-
-/// Owns the buffers behind a pass's views.
-final class PassMemory {
-  private final class Block {
-    let buffer: FloatBuffer
-    init(count: Int) { buffer = FloatBuffer(count: count) }
-  }
-
-  private var blocks: [Block] = []
-
-  /// A new zero matrix that lives as long as this object.
-  func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-    let block = Block(count: rows * columns)
-    blocks.append(block)
-    return block.buffer.elements.matrix(rows: rows, columns: columns)
   }
 }

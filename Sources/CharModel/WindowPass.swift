@@ -11,10 +11,10 @@ public final class WindowPass {
   public let capacity: Int
 
   private let parameters: ParameterSet
+  private let tokens: TokenInput
   private let layers: [LayerPass]
-  /// What layer 0 reads, `[T*B, E]`, and its gradient.
-  private let embedded: Matrix
-  private let dEmbedded: Matrix
+  private let outputForward: RightFactor
+  private let outputBackward: RightFactor
   /// For each layer but the last, what the next one reads, and the factors of its dropout, `[T*B, H]`.
   private let dropped: [Matrix]
   private let masks: [Matrix]
@@ -23,6 +23,10 @@ public final class WindowPass {
   private let dOutputBelow: Matrix
   /// `[T*B, V]`.
   private let logits: Matrix
+  /// The loss of every row, `[T*B]`, in nats.
+  private var rowLosses: [Double]
+  private let gradientProduct: GradientProduct
+  private let embeddingSums: VectorStack
   private let memory: PassMemory
 
   /// Which random numbers a window's dropout draws.
@@ -40,7 +44,12 @@ public final class WindowPass {
     }
   }
 
-  public init(_ parameters: ParameterSet, streams: Int, capacity: Int) {
+  /// - Parameters:
+  ///   - capacity: the largest T.
+  ///   - depth: that of the deepest `SumTree` of a gradient.
+  public init(
+    _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, _ backend: ProductBackend
+  ) {
     precondition(streams >= 1 && capacity >= 1)
     let config = parameters.config
     let rows = capacity * streams
@@ -48,17 +57,22 @@ public final class WindowPass {
     self.parameters = parameters
     self.streams = streams
     self.capacity = capacity
+    tokens = TokenInput(parameters, streams: streams, capacity: capacity)
     layers = parameters.layers.map {
-      LayerPass(config, $0, streams: streams, capacity: capacity)
+      LayerPass(config, $0, streams: streams, capacity: capacity, backend)
     }
-    embedded = memory.matrix(rows, config.embedding)
-    dEmbedded = memory.matrix(rows, config.embedding)
+    outputForward = RightFactor(inner: config.hidden, columns: config.vocabulary, backend)
+    outputBackward = RightFactor(inner: config.vocabulary, columns: config.hidden, backend)
     let boundaries = config.dropout > 0 ? config.layers - 1 : 0
     dropped = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
     masks = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
     dOutput = memory.matrix(rows, config.hidden)
     dOutputBelow = memory.matrix(config.layers > 1 ? rows : 0, config.hidden)
     logits = memory.matrix(rows, config.vocabulary)
+    rowLosses = [Double](repeating: 0, count: rows)
+    gradientProduct = GradientProduct(
+      rows: rows, columns: max(config.gateRows, config.vocabulary), depth: depth, backend)
+    embeddingSums = VectorStack(capacity: config.vocabulary * config.embedding, depth: depth)
     self.memory = memory
   }
 
@@ -72,67 +86,84 @@ public final class WindowPass {
     let rows = length * streams
     precondition(length >= 1 && length <= capacity && inputs.count == rows)
     precondition(state.streams == streams)
-    for (row, token) in inputs.enumerated() {
-      embedded.row(row).copy(from: parameters.embedding.row(Int(token)))
-    }
     for k in layers.indices {
-      if k > 0, let dropout, !masks.isEmpty { drop(k - 1, length, dropout) }
-      layers[k].forward(
-        input(of: k, rows, dropped: dropout != nil), length: length,
-        stateH: state.h(layer: k), stateC: state.c(layer: k))
+      layers[k].prepareForward()
+      if k == 0 {
+        tokens.forward(inputs, layers[k])
+      } else {
+        if let dropout, !masks.isEmpty { drop(k - 1, length, dropout) }
+        layers[k].project(
+          input(of: k, rows, dropped: dropout != nil), into: layers[k].inputGates(length: length))
+      }
+      layers[k].forward(length: length, stateH: state.h(layer: k), stateC: state.c(layer: k))
     }
     let result = logits.rows(0..<rows)
-    multiply(
-      layers.last!.output(length: length), transposing: parameters.outputWeight, into: result)
-    addToEachRow(parameters.outputBias, of: result)
+    outputForward.prepare(transposing: parameters.outputWeight)
+    outputForward.multiply(
+      layers.last!.output(length: length), from: .bias(parameters.outputBias), into: result)
     return result
   }
 
   /// The loss of the window just run forward, summed over its `[T, B]` targets, in nats.
   public func loss(_ targets: [UInt16]) -> Double {
-    softmaxLoss(logits: logits.rows(0..<targets.count), targets: targets)
+    softmaxLoss(logits: logits.rows(0..<targets.count), targets: targets, losses: &rowLosses)
+    return rowLosses[0..<targets.count].reduce(0, +)
   }
 
-  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs` with `dropped`
-  /// telling whether it had dropout, and returns the loss, summed over the targets, in nats.
+  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`.
   ///
-  /// - Parameter gradient: overwritten.
+  /// - Parameters:
+  ///   - dropped: whether it was run with dropout.
+  ///   - parts: overwritten; each is summed over its own streams.
   public func backward(
-    _ inputs: [UInt16], _ targets: [UInt16], dropped: Bool, scale: Float, into gradient: ParameterSet
-  ) -> Double {
+    _ inputs: [UInt16], _ targets: [UInt16], dropped: Bool, scale: Float, into parts: [GradientPart]
+  ) {
     precondition(inputs.count == targets.count)
     let rows = targets.count
     let length = rows / streams
     let dLogits = logits.rows(0..<rows)
-    let loss = softmaxLossAndGradient(inPlace: dLogits, targets: targets, scale: scale)
-    let lastOutput = layers.last!.output(length: length)
-    multiply(transposing: dLogits, lastOutput, into: gradient.outputWeight)
-    sumRows(of: dLogits, into: gradient.outputBias)
+    softmaxLossAndGradient(inPlace: dLogits, targets: targets, scale: scale, losses: &rowLosses)
+    for part in parts {
+      gradientProduct.take(dLogits, part.rows(length: length, streams: streams))
+      gradientProduct.multiply(layers.last!.output(length: length), into: part.gradient.outputWeight)
+      gradientProduct.sumRows(into: part.gradient.outputBias)
+    }
 
     var (here, below) = (dOutput, dOutputBelow)
-    multiply(dLogits, parameters.outputWeight, into: here.rows(0..<rows))
+    outputBackward.prepare(parameters.outputWeight)
+    outputBackward.multiply(dLogits, from: .zero, into: here.rows(0..<rows))
     for k in layers.indices.reversed() {
-      let dInput = (k == 0 ? dEmbedded : below).rows(0..<rows)
-      layers[k].backward(
-        input(of: k, rows, dropped: dropped), length: length,
-        dOutput: here.rows(0..<rows), dInput: dInput, gradient: gradient.layers[k])
-      if k > 0, dropped, !masks.isEmpty {
-        let mask = masks[k - 1].rows(0..<rows)
-        multiplyElements(dInput.elements, mask.elements, into: dInput.elements)
+      layers[k].prepareBackward()
+      layers[k].backward(length: length, dOutput: here.rows(0..<rows))
+      let input = k == 0 ? nil : input(of: k, rows, dropped: dropped)
+      for part in parts {
+        layers[k].writeGradient(
+          gradientProduct, input: input, part.rows(length: length, streams: streams),
+          into: part.gradient.layers[k])
+        if k == 0 { tokens.backward(inputs, layers[k], part, gradientProduct, embeddingSums) }
+      }
+      if k > 0 {
+        let dInput = below.rows(0..<rows)
+        layers[k].backProject(layers[k].dInputGates(length: length), into: dInput)
+        if dropped, !masks.isEmpty {
+          multiplyElements(dInput.elements, masks[k - 1].rows(0..<rows).elements, into: dInput.elements)
+        }
       }
       swap(&here, &below)
     }
-
-    gradient.embedding.elements.fill(0)
-    for (row, token) in inputs.enumerated() {
-      add(dEmbedded.row(row), to: gradient.embedding.row(Int(token)))
-    }
-    return loss
   }
 
-  /// What layer `k` reads, `[T*B, in]`.
+  /// The loss over some streams of the window just run backward, in nats.
+  public func loss(ofStreams block: Range<Int>, length: Int) -> Double {
+    var sum = 0.0
+    for t in 0..<length {
+      for stream in block { sum += rowLosses[t * streams + stream] }
+    }
+    return sum
+  }
+
+  /// What layer `k`, not the first, reads, `[T*B, in]`.
   private func input(of k: Int, _ rows: Int, dropped isDropped: Bool) -> Matrix {
-    if k == 0 { return embedded.rows(0..<rows) }
     if isDropped, !masks.isEmpty { return dropped[k - 1].rows(0..<rows) }
     return layers[k - 1].output(length: rows / streams)
   }

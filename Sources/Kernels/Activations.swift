@@ -56,6 +56,37 @@ public func tanh(_ x: Lanes) -> Lanes {
   return signed.replacing(with: small, where: magnitude .< 0.625)
 }
 
+/// The natural logarithm of each lane, within 1 ulp: of 0 minus infinity, of a negative number NaN.
+///
+/// `x = 2^k (1 + f)` with `1 + f` from `sqrt(1/2)` to `sqrt(2)`; with `s = f / (2 + f)` and `z = s^2`,
+/// `log(1 + f) = f - s (f - R)`, `R = 2/3 z + 2/5 z^2 + ...`. Source: the series of the area tangent.
+@inlinable @inline(__always)
+public func log(_ x: Lanes) -> Lanes {
+  // Numbers below the normal ones are brought among them.
+  let isTiny = x .< Float.leastNormalMagnitude
+  let normal = x.replacing(with: x * 0x1p24, where: isTiny)
+  let bits = unsafeBitCast(normal, to: SIMD16<Int32>.self)
+  // Counted from sqrt(1/2), the exponent is that of the nearest power of two.
+  let root = SIMD16<Int32>(repeating: 0x3F35_04F3)
+  let exponent = (bits &- root) &>> 23
+  let f = unsafeBitCast(bits &- (exponent &<< 23), to: Lanes.self) - 1
+  let k = Lanes(exponent).replacing(with: Lanes(exponent) - 24, where: isTiny)
+  let s = f / (2 + f)
+  let z = s * s
+  var r = z * (2 / 9) + (2 / 7)
+  r = r * z + (2 / 5)
+  r = r * z + (2 / 3)
+  r = r * z
+  let halfSquare = f * f * 0.5
+  // ln 2 in two parts: the first times k is exact.
+  let low = s * (halfSquare + r) + k * 9.058_001e-6
+  var result = k * 0.693_138_1 - ((halfSquare - low) - f)
+  result.replace(with: .infinity, where: x .== .infinity)
+  result.replace(with: -.infinity, where: x .== 0)
+  result.replace(with: .nan, where: .!(x .>= 0))
+  return result
+}
+
 /// The derivative of ``sigmoid(_:)`` by its argument, from its value `s`.
 @inlinable @inline(__always)
 public func sigmoidSlope(value s: Lanes) -> Lanes {
@@ -76,3 +107,6 @@ public func tanh(_ x: Float) -> Float { tanh(Lanes(repeating: x))[0] }
 
 /// One of ``exp(_:)``: the same bits as in a lane.
 public func exp(_ x: Float) -> Float { exp(Lanes(repeating: x))[0] }
+
+/// One of ``log(_:)``: the same bits as in a lane.
+public func log(_ x: Float) -> Float { log(Lanes(repeating: x))[0] }

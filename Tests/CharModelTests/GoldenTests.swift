@@ -23,10 +23,11 @@ import Training
     }
     let gradient = ParameterSet(golden.model)
     let count = window.targets.count
+    golden.pass.backward(
+      window.inputs, window.targets, dropped: false, scale: 1 / Float(count),
+      into: [GradientPart(allOf: golden.streams, gradient)])
     let loss =
-      golden.pass.backward(
-        window.inputs, window.targets, dropped: false, scale: 1 / Float(count), into: gradient)
-      / Double(count)
+      golden.pass.loss(ofStreams: 0..<golden.streams, length: count / golden.streams) / Double(count)
     #expect(relativeError([Float(loss)], try golden.values("expected.loss")) < Self.tolerance)
     for tensor in gradient.layout.tensors {
       let error = relativeError(
@@ -46,8 +47,9 @@ import Training
     for step in Self.windowLengths.indices {
       let window = golden.window(step)
       _ = golden.pass.forward(window.inputs, state: state)
-      _ = golden.pass.backward(
-        window.inputs, window.targets, dropped: false, scale: 1 / Float(window.targets.count), into: gradient)
+      golden.pass.backward(
+        window.inputs, window.targets, dropped: false, scale: 1 / Float(window.targets.count),
+        into: [GradientPart(allOf: golden.streams, gradient)])
       let scale = optimizer == "clip" ? Adam.clippingScale(norm: norm(gradient.flat), limit: 0.05) : 1
       adam.step(golden.parameters, gradient, learningRate: 0.01, gradientScale: scale)
     }
@@ -66,7 +68,7 @@ import Training
     let pass: WindowPass
     private let file: SafeTensorsFile
     private let tokens: [UInt16]
-    private let streams: Int
+    let streams: Int
 
     init(_ cell: CellKind) throws {
       file = try SafeTensorsFile(path: Outside.top + "/Tests/Golden/\(cell.name).safetensors")
@@ -81,7 +83,7 @@ import Training
       for tensor in parameters.layout.tensors {
         try file.read(header.tensor(named: tensor.name)!, into: parameters.elements(of: tensor))
       }
-      pass = WindowPass(parameters, streams: streams, capacity: windowLengths.max()!)
+      pass = WindowPass(parameters, streams: streams, capacity: windowLengths.max()!, .simd)
       tokens = try Self.values("tokens", file).map { UInt16($0) }
     }
 

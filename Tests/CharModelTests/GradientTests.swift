@@ -20,13 +20,28 @@ import Testing
   }
 
   @Test(arguments: CellKind.all)
+  func alsoWithOpenBLAS(cell: CellKind) throws {
+    try check(ModelFixture(cell, layers: 2, .openblas), dropout: nil)
+  }
+
+  @Test(arguments: CellKind.all)
+  func alsoInBlocks(cell: CellKind) throws {
+    try check(ModelFixture(cell, layers: 2), dropout: nil, blocks: [0..<1, 1..<3])
+  }
+
+  @Test(arguments: CellKind.all)
   func alsoThroughDropout(cell: CellKind) throws {
     let site = WindowPass.DropoutSite(random: RandomSource(seed: 5), step: 2, firstStream: 1)
     try check(ModelFixture(cell, layers: 3, dropout: 0.4), dropout: site)
   }
 
-  private func check(_ fixture: ModelFixture, dropout: WindowPass.DropoutSite?) throws {
-    let gradient = fixture.gradient(dropout)
+  private func check(
+    _ fixture: ModelFixture, dropout: WindowPass.DropoutSite?,
+    blocks: [Range<Int>] = [0..<ModelFixture.streams]
+  )
+    throws
+  {
+    let gradient = fixture.gradient(dropout, blocks: blocks)
     var numbers = TestNumbers(29)
     for tensor in fixture.parameters.layout.tensors {
       let values = fixture.parameters.elements(of: tensor)
@@ -58,7 +73,9 @@ import Testing
     let fixture = try ModelFixture(cell, layers: 2)
     let gradient = ParameterSet(fixture.model)
     _ = fixture.pass.forward(fixture.inputs, state: fixture.startState())
-    _ = fixture.pass.backward(fixture.inputs, fixture.targets, dropped: false, scale: 1, into: gradient)
+    fixture.pass.backward(
+      fixture.inputs, fixture.targets, dropped: false, scale: 1,
+      into: [GradientPart(allOf: ModelFixture.streams, gradient)])
     var isInTensor = [Bool](repeating: false, count: gradient.flat.count)
     for tensor in gradient.layout.tensors { for index in tensor.range { isInTensor[index] = true } }
     let gaps = isInTensor.indices.filter { !isInTensor[$0] }

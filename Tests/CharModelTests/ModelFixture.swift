@@ -16,7 +16,9 @@ final class ModelFixture {
   /// What every window starts from.
   private let start: HiddenState
 
-  init(_ cell: CellKind, layers: Int, dropout: Float = 0, length: Int = length) throws {
+  init(
+    _ cell: CellKind, layers: Int, dropout: Float = 0, length: Int = length, _ backend: ProductBackend = .simd
+  ) throws {
     model = try ModelConfig(
       cell: cell, vocabulary: Self.vocabulary, embedding: Self.embedding, hidden: Self.hidden, layers: layers,
       dropout: dropout)
@@ -24,7 +26,7 @@ final class ModelFixture {
     parameters.initialise(RandomSource(seed: 3))
     // Twice the usual weights, so that the lower layers matter too.
     for index in 0..<parameters.flat.count { parameters.flat[index] *= 2 }
-    pass = WindowPass(parameters, streams: Self.streams, capacity: length)
+    pass = WindowPass(parameters, streams: Self.streams, capacity: length, depth: 2, backend)
     var numbers = TestNumbers(17)
     inputs = numbers.tokens(length * Self.streams, below: Self.vocabulary)
     targets = numbers.tokens(length * Self.streams, below: Self.vocabulary)
@@ -47,13 +49,16 @@ final class ModelFixture {
   }
 
   /// The gradient of ``loss(_:)``.
-  func gradient(_ dropout: WindowPass.DropoutSite? = nil) -> ParameterSet {
+  func gradient(
+    _ dropout: WindowPass.DropoutSite? = nil, blocks: [Range<Int>] = [0..<streams]
+  ) -> ParameterSet {
     let gradient = ParameterSet(model)
     // What was there before must not matter.
     gradient.flat.fill(9)
     _ = pass.forward(inputs, state: startState(), dropout: dropout)
-    _ = pass.backward(
-      inputs, targets, dropped: dropout != nil, scale: 1 / Float(targets.count), into: gradient)
+    pass.backward(
+      inputs, targets, dropped: dropout != nil, scale: 1 / Float(targets.count),
+      into: [GradientPart(SumTree(count: blocks.count), streams: blocks, gradient)])
     return gradient
   }
 }

@@ -41,7 +41,7 @@ import Testing
     #expect(relativeError(pieces.c.array, whole.c.array) < 1e-6)
   }
 
-  /// What a stream computes, dropout included, does not depend on which streams are beside it.
+  /// What a stream computes, dropout included, does not depend in any bit on which streams are beside it.
   @Test(arguments: CellKind.all)
   func aStreamIsAlone(cell: CellKind) throws {
     let fixture = try ModelFixture(cell, layers: 2, dropout: 0.5)
@@ -50,7 +50,7 @@ import Testing
       fixture.inputs, state: HiddenState(fixture.model, streams: ModelFixture.streams),
       dropout: .init(random: random, step: 6, firstStream: 10)
     ).elements.array
-    let alone = WindowPass(fixture.parameters, streams: 1, capacity: ModelFixture.length)
+    let alone = WindowPass(fixture.parameters, streams: 1, capacity: ModelFixture.length, .simd)
     for b in 0..<ModelFixture.streams {
       let times = 0..<ModelFixture.length
       let inputs = times.map { fixture.inputs[$0 * ModelFixture.streams + b] }
@@ -60,7 +60,7 @@ import Testing
       for t in times {
         let start = (t * ModelFixture.streams + b) * ModelFixture.vocabulary
         let expected = Array(all[start..<start + ModelFixture.vocabulary])
-        #expect(relativeError(logits.row(t).array, expected) < 1e-5, "stream \(b), time \(t)")
+        #expect(logits.row(t).array == expected, "stream \(b), time \(t)")
       }
     }
   }

@@ -44,6 +44,15 @@ import Testing
     #expect(error < 2, "\(error) ulp at \(at)")
   }
 
+  @Test func logarithm() {
+    let (error, at) = worst(Kernels.log, Foundation.log, Self.everywhere.filter { $0 > 0 })
+    #expect(error < 1, "\(error) ulp at \(at)")
+    #expect(Kernels.log(0 as Float) == -.infinity && Kernels.log(-0.0 as Float) == -.infinity)
+    #expect(Kernels.log(Float.infinity) == .infinity && Kernels.log(1 as Float) == 0)
+    #expect(
+      Kernels.log(-1 as Float).isNaN && Kernels.log(Float.nan).isNaN && Kernels.log(-Float.infinity).isNaN)
+  }
+
   @Test func theEdges() {
     #expect(
       Kernels.exp(Float.infinity) == .infinity && Kernels.exp(-Float.infinity) == 0

@@ -36,6 +36,7 @@ extension TrainingConfig {
       .init("checkpointEvery", \.checkpointEvery),
       .init("keep", \.keep),
       .init("checkEvery", \.checkEvery),
+      .init("gemm", \.gemm),
       .init("threads", \.threads),
       .init("quiet", \.quiet),
       .init("verbose", \.verbose),

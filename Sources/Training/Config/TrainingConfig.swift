@@ -64,6 +64,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var keep = 3
   /// Compare the parameters of all ranks every so many steps, or nil.
   public var checkEvery: Int?
+  /// What computes the products of matrices.
+  public var gemm = Gemm.auto
   /// Threads that matrix products may use on each rank.
   public var threads = 1
   public var quiet = false

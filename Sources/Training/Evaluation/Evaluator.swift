@@ -1,4 +1,5 @@
 import CharModel
+import Kernels
 import Glibc
 import Text
 
@@ -44,13 +45,15 @@ public final class Evaluator {
   ///   - streams: the pieces into which the text is split, at least 1.
   ///   - name: what an error calls the text.
   /// - Throws: `TextError` if the text is too short for the streams, ``MemoryError``.
-  public init(_ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String) throws {
+  public init(
+    _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, _ backend: ProductBackend
+  ) throws {
     let split = try StreamSplit(count: tokens.count, streams: streams, name: name)
     let capacity = min(Self.windowLength, split.columns - 1)
     try parameters.config.requireMemory(copies: 1, streams: streams, length: capacity)
     self.parameters = parameters
     text = TextStreams(tokens, streams: 0..<streams, columns: split.columns)
-    pass = WindowPass(parameters, streams: streams, capacity: capacity)
+    pass = WindowPass(parameters, streams: streams, capacity: capacity, backend)
   }
 
   /// The characters that an evaluation predicts.

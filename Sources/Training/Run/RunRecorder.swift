@@ -1,4 +1,5 @@
 import CharModel
+import Kernels
 import Logging
 import Storage
 import Text
@@ -27,7 +28,8 @@ final class RunRecorder {
       config.validate
       ? try Evaluator(
         trainer.parameters, text.valid,
-        streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName)
+        streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName,
+        config.gemm.backend)
       : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
     directory =

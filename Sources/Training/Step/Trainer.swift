@@ -21,6 +21,7 @@ public final class Trainer {
   private let lengths: WindowLengths
   private let random: RandomSource
   private let gradient: ParameterSet
+  private let part: GradientPart
   private let pass: WindowPass
   private var window: TextWindow
   /// The global loss sum; an array because that is what the ranks add up.
@@ -59,7 +60,8 @@ public final class Trainer {
     gradient = ParameterSet(model)
     adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
     state = HiddenState(model, streams: streams.count)
-    pass = WindowPass(parameters, streams: streams.count, capacity: longest)
+    part = GradientPart(allOf: streams.count, gradient)
+    pass = WindowPass(parameters, streams: streams.count, capacity: longest, config.gemm.backend)
     window = TextWindow(capacity: longest * streams.count)
     if let root = text.root { progress.text = root.fingerprint }
   }
@@ -71,9 +73,10 @@ public final class Trainer {
     let length = readNextWindow()
     let dropout = dropoutSite
     _ = pass.forward(window.inputs, state: state, dropout: dropout)
-    lossSum[0] = pass.backward(
-      window.inputs, window.targets, dropped: dropout != nil,
-      scale: 1 / Float(config.bs * length), into: gradient)
+    pass.backward(
+      window.inputs, window.targets, dropped: dropout != nil, scale: 1 / Float(config.bs * length),
+      into: [part])
+    lossSum[0] = pass.loss(ofStreams: 0..<streams.count, length: length)
     try combine()
     let record = judge(length, learningRate)
     if record.isFinite { update(record) }

@@ -40,7 +40,8 @@ struct EvalCommand: ParsableCommand {
           + "read as <unk>")
     }
     let parameters = try checkpoint.loadParameters()
-    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name).evaluate()
+    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name, .fastest)
+      .evaluate()
     if json { return print(try evaluation.jsonLine) }
     print(
       """

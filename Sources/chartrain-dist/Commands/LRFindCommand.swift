@@ -43,7 +43,7 @@ struct LRFindCommand: ParsableCommand {
     }
     let config = try training.config()
     try runOnRanks { world in
-      setMatrixProductThreads(config.threads)
+      setOpenBLASThreads(config.threads)
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }

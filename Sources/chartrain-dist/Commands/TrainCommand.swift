@@ -16,7 +16,7 @@ struct TrainCommand: ParsableCommand {
     try runOnRanks { world in
       let start = try config.map(RunStart.init) ?? resumed(world)
       let logger = Self.logger(start.config, world)
-      setMatrixProductThreads(start.config.threads)
+      setOpenBLASThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
       try TrainingRun(start, world, observer, logger).run()

@@ -47,6 +47,13 @@ struct RunOptions: ParsableArguments {
   var checkEvery: Int?
 
   @Option(
+    help: ArgumentHelp(
+      "What multiplies matrices: 'simd', this program's own kernels; 'openblas'; or 'auto', the faster one. Default: \(standard.gemm).",
+      valueName: "way"),
+    transform: Choice.of(Gemm.self))
+  var gemm: Gemm?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Threads that each rank's matrix products may use. Default: \(standard.threads).", valueName: "n"),
@@ -79,6 +86,7 @@ struct RunOptions: ParsableArguments {
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep
     config.checkEvery = checkEvery ?? config.checkEvery
+    config.gemm = gemm ?? config.gemm
     config.threads = threads ?? config.threads
   }
 }

@@ -1,0 +1,179 @@
+/// Products `a^T b` over the rows of a window, summed block by block and the blocks along a tree: the gradients of weights.
+///
+/// One object serves all layers: ``take(_:_:)`` prepares the left factor, which then may meet several right ones.
+public final class GradientProduct {
+  /// The rows of the left factor's transpose that lie together.
+  private static let leftPanelRows = 8
+
+  private let backend: ProductBackend
+  /// Packed: `[ceil(M / leftPanelRows), K, leftPanelRows]` and, one panel at a time, `[K, panelColumns]`; what lies beyond M and N is never
+  /// used.
+  private let leftPanels: FloatBuffer
+  private let rightPanel: FloatBuffer
+  /// The open sums of a tile, `[depth, leftPanelRows, panelColumns]`; the last is the whole tile at the edge of the result.
+  private let stack: FloatBuffer
+  private let depth: Int
+  private let zeros = FloatBuffer(count: panelColumns)
+  private let sums: VectorStack
+
+  /// The left factor at hand.
+  private var left: Matrix?
+  private var rows: RowBlocks?
+
+  /// - Parameters:
+  ///   - rows: the most rows K that are summed over.
+  ///   - columns: the most columns M of a left factor.
+  ///   - depth: that of the ``SumTree``.
+  public init(rows: Int, columns: Int, depth: Int, _ backend: ProductBackend) {
+    self.backend = backend
+    self.depth = depth
+    let isPacked = backend == .simd
+    leftPanels = FloatBuffer(count: isPacked ? rows * Self.leftPanelCount(columns) * Self.leftPanelRows : 0)
+    rightPanel = FloatBuffer(count: isPacked ? rows * panelColumns : 0)
+    stack = FloatBuffer(count: isPacked ? (depth + 1) * Self.leftPanelRows * panelColumns : 0)
+    sums = VectorStack(capacity: columns, depth: depth)
+  }
+
+  /// Takes `a` `[>= K, M]`, whose rows of `rows` are summed over, as the left factor.
+  public func take(_ a: Matrix, _ rows: RowBlocks) {
+    left = a
+    self.rows = rows
+    guard backend == .simd else { return }
+    let count = rows.rowCount
+    precondition(count * Self.leftPanelCount(a.columns) * Self.leftPanelRows <= leftPanels.count)
+    let width = 4 * Self.leftPanelRows
+    for first in stride(from: 0, to: a.columns, by: width) {
+      if first + width <= a.columns {
+        rows.forEachRow { number, row in
+          let source = a.base + row * a.columns + first
+          for part in 0..<4 {
+            let eight = UnsafeRawPointer(source + part * 8).loadUnaligned(as: SIMD8<Float>.self)
+            let place = leftPanel(first / 8 + part, count) + number * 8
+            UnsafeMutableRawPointer(place).storeBytes(of: eight, as: SIMD8<Float>.self)
+          }
+        }
+      } else {
+        for column in first..<a.columns {
+          let panel = leftPanel(column / Self.leftPanelRows, count) + column % Self.leftPanelRows
+          rows.forEachRow { number, row in
+            panel[number * Self.leftPanelRows] = a.base[row * a.columns + column]
+          }
+        }
+      }
+    }
+  }
+
+  /// `result = a^T b` with the left factor `a` and `b` `[>= K, N]`: `[M, N]`.
+  public func multiply(_ b: Matrix, into result: Matrix) {
+    guard let left, let rows else { preconditionFailure("no left factor taken") }
+    precondition(result.rows == left.columns && result.columns == b.columns)
+    guard backend == .simd else {
+      // One sum over all rows, in the library's order.
+      let count = rows.rowCount
+      precondition(count == rows.length * rows.streams)
+      return openBLASProduct(
+        Factor(transposing: left.rows(0..<count)), Factor(b.rows(0..<count)), result, accumulate: false)
+    }
+    let tiles = TileSums(rows, depth: depth, stack: stack.elements.base, zeros: zeros.elements.base)
+    for first in stride(from: 0, to: b.columns, by: panelColumns) {
+      let columns = min(panelColumns, b.columns - first)
+      packRight(b, first, columns, rows)
+      for panel in 0..<Self.leftPanelCount(left.columns) {
+        let row = panel * Self.leftPanelRows
+        tiles.compute(
+          left: leftPanel(panel, rows.rowCount), right: rightPanel.elements.base,
+          rows: min(Self.leftPanelRows, left.columns - row), columns: columns,
+          result: TileRows(result.base + row * result.columns + first, stride: result.columns))
+      }
+    }
+  }
+
+  /// `result[m] = sum of a[., m]` with the left factor `a`: the gradient of a bias, `[M]`.
+  public func sumRows(into result: Vector) {
+    guard let left, let rows else { preconditionFailure("no left factor taken") }
+    precondition(result.count == left.columns)
+    sums.sum(merges: rows.merges, into: result) { block, partial in
+      for t in 0..<rows.length {
+        for stream in rows.blocks[block] { add(left.row(t * rows.streams + stream), to: partial) }
+      }
+    }
+  }
+
+  private static func leftPanelCount(_ columns: Int) -> Int { (columns + leftPanelRows - 1) / leftPanelRows }
+
+  private func leftPanel(_ index: Int, _ rowCount: Int) -> UnsafeMutablePointer<Float> {
+    leftPanels.elements.base + index * rowCount * Self.leftPanelRows
+  }
+
+  private func packRight(_ b: Matrix, _ first: Int, _ columns: Int, _ rows: RowBlocks) {
+    let target = rightPanel.elements.base
+    rows.forEachRow { number, row in
+      (target + number * panelColumns).update(from: b.base + row * b.columns + first, count: columns)
+    }
+  }
+}
+
+/// Computes `leftPanelRows` by `panelColumns` of a result from packed factors, block by block.
+private struct TileSums {
+  private let blocks: [Int]
+  private let merges: [Int]
+  private let depth: Int
+  private let stack: UnsafeMutablePointer<Float>
+  private let zeros: TileRows
+
+  private static let rows = 8
+  private static var size: Int { rows * panelColumns }
+
+  init(_ rows: RowBlocks, depth: Int, stack: UnsafeMutablePointer<Float>, zeros: UnsafeMutablePointer<Float>)
+  {
+    blocks = rows.blocks.map { $0.count * rows.length }
+    merges = rows.merges
+    self.depth = depth
+    self.stack = stack
+    self.zeros = TileRows(zeros, stride: 0)
+  }
+
+  /// Writes `rows` and `columns` of the tile to `result`.
+  func compute(
+    left: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>, rows: Int, columns: Int,
+    result: TileRows
+  ) {
+    let isWhole = rows == Self.rows && columns == panelColumns
+    let edge = TileRows(stack + depth * Self.size, stride: panelColumns)
+    let target = isWhole ? result : edge
+    for row in stride(from: 0, to: Self.rows, by: LargestTile.rows) {
+      for column in stride(from: 0, to: panelColumns, by: TileRow.columns) {
+        computePart(left + row, right + column, result: target.from(row: row).from(column: column))
+      }
+    }
+    if !isWhole { copyRows(edge, to: result, rows: rows, columns: columns) }
+  }
+
+  @inline(__always)
+  private func computePart(
+    _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, result: TileRows
+  ) {
+    var left = TileRows(left, stride: 1)
+    var right = UnsafePointer(right)
+    var height = 0
+    for block in blocks.indices {
+      var tile = LargestTile(zeros)
+      for _ in 0..<blocks[block] {
+        tile.addProducts(left, PanelRow(right))
+        left = left.from(column: Self.rows)
+        right += panelColumns
+      }
+      for _ in 0..<merges[block] {
+        height -= 1
+        tile.add(partial(height))
+      }
+      tile.store(block == blocks.count - 1 ? result : partial(height))
+      height += 1
+    }
+  }
+
+  @inline(__always)
+  private func partial(_ height: Int) -> TileRows {
+    TileRows(stack + height * Self.size, stride: panelColumns)
+  }
+}

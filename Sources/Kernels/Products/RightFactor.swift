@@ -1,0 +1,170 @@
+/// The right factor of many products: a weight matrix, prepared once and then used for every time step.
+public final class RightFactor {
+  /// K, the terms of each sum.
+  public let inner: Int
+  /// N, the columns of the result.
+  public let columns: Int
+  private let backend: ProductBackend
+
+  /// `[ceil(N / panelColumns), K, panelColumns]`, the columns beyond N zero; empty with OpenBLAS.
+  private let panels: FloatBuffer
+  /// What was prepared last, where OpenBLAS is to read it.
+  private var source: Factor?
+  /// What the products start from that start from nothing, and a tile at the edge of the result.
+  private let zeros = FloatBuffer(count: panelColumns)
+  private let edge = FloatBuffer(count: LargestTile.rows * panelColumns)
+
+  public init(inner: Int, columns: Int, _ backend: ProductBackend) {
+    self.inner = inner
+    self.columns = columns
+    self.backend = backend
+    panels = FloatBuffer(count: backend == .simd ? inner * panelCount(columns) * panelColumns : 0)
+  }
+
+  /// Takes `matrix` `[K, N]`. It must not change between this and the last product.
+  public func prepare(_ matrix: Matrix) {
+    precondition(matrix.rows == inner && matrix.columns == columns)
+    if backend == .openblas { source = Factor(matrix) } else { pack(matrix) }
+  }
+
+  /// Takes the transpose of `matrix` `[N, K]`. It must not change between this and the last product.
+  public func prepare(transposing matrix: Matrix) {
+    precondition(matrix.rows == columns && matrix.columns == inner)
+    if backend == .openblas { source = Factor(transposing: matrix) } else { packTranspose(matrix) }
+  }
+
+  /// `result = start + a * this`, with `a` `[M, K]` and `result` `[M, N]`.
+  public func multiply(_ a: Matrix, from start: ProductStart, into result: Matrix) {
+    precondition(
+      a.columns == inner && result.columns == columns && a.rows == result.rows,
+      "[\(a.rows), \(a.columns)] x [\(inner), \(columns)] does not give [\(result.rows), \(result.columns)]")
+    if case .bias(let row) = start { precondition(row.count == columns) }
+    guard backend == .openblas else { return multiplyPanels(a, start, result) }
+    if case .bias(let row) = start { for index in 0..<result.rows { result.row(index).copy(from: row) } }
+    var accumulates = true
+    if case .zero = start { accumulates = false }
+    openBLASProduct(Factor(a), source!, result, accumulate: accumulates)
+  }
+}
+
+// MARK: - Packing
+
+/// The panels that `columns` columns take.
+func panelCount(_ columns: Int) -> Int { (columns + panelColumns - 1) / panelColumns }
+
+extension RightFactor {
+  private func panel(_ index: Int) -> UnsafeMutablePointer<Float> {
+    panels.elements.base + index * inner * panelColumns
+  }
+
+  private func pack(_ matrix: Matrix) {
+    for index in 0..<panelCount(columns) {
+      let first = index * panelColumns
+      let width = min(panelColumns, columns - first)
+      let target = panel(index)
+      for k in 0..<inner {
+        (target + k * panelColumns).update(from: matrix.row(k).base + first, count: width)
+      }
+    }
+  }
+
+  private func packTranspose(_ matrix: Matrix) {
+    // A few columns of the source at a time, so that the lines written stay in the nearest cache.
+    let chunk = Lanes.scalarCount
+    for index in 0..<panelCount(columns) {
+      let first = index * panelColumns
+      let width = min(panelColumns, columns - first)
+      let target = panel(index)
+      for firstK in stride(from: 0, to: inner, by: chunk) {
+        let count = min(chunk, inner - firstK)
+        for column in 0..<width {
+          let source = matrix.row(first + column).base + firstK
+          let place = target + firstK * panelColumns + column
+          for k in 0..<count { place[k * panelColumns] = source[k] }
+        }
+      }
+    }
+  }
+}
+
+// MARK: - Multiplying
+
+extension RightFactor {
+  private func multiplyPanels(_ a: Matrix, _ start: ProductStart, _ result: Matrix) {
+    let left = TileRows(a.base, stride: a.columns)
+    let target = TileRows(result.base, stride: columns)
+    for index in 0..<panelCount(columns) {
+      let first = index * panelColumns
+      let source =
+        switch start {
+        case .zero: TileRows(zeros.elements.base, stride: 0)
+        case .bias(let row): TileRows(row.base + first, stride: 0)
+        case .accumulating: target.from(column: first)
+        }
+      let strip = Strip(
+        rows: a.rows, inner: inner, columns: min(panelColumns, columns - first), left: left,
+        panel: panel(index),
+        start: source, result: target.from(column: first))
+      if strip.columns == panelColumns { strip.compute() } else { strip.compute(through: edge.elements.base) }
+    }
+  }
+}
+
+/// The part of a product that one panel gives: `[rows, columns]`, with `columns <= panelColumns`.
+private struct Strip {
+  let rows: Int
+  let inner: Int
+  let columns: Int
+  let left: TileRows
+  let panel: UnsafePointer<Float>
+  let start: TileRows
+  let result: TileRows
+
+  /// Computes all rows of a full panel, the largest tiles first.
+  func compute() {
+    var row = 0
+    #if CHARTRAIN_WIDE_TILES
+      row = sweep(TwoTiles<TwoTiles<TwoTiles<TileRow>>>.self, from: row)
+    #endif
+    row = sweep(TwoTiles<TwoTiles<TileRow>>.self, from: row)
+    row = sweep(TwoTiles<TileRow>.self, from: row)
+    _ = sweep(TileRow.self, from: row)
+  }
+
+  /// The same for a panel that is not full, each group of rows by way of `edge` `[LargestTile.rows, panelColumns]`.
+  func compute(through edge: UnsafeMutablePointer<Float>) {
+    let tile = TileRows(edge, stride: panelColumns)
+    for row in stride(from: 0, to: rows, by: LargestTile.rows) {
+      let count = min(LargestTile.rows, rows - row)
+      copyRows(start.from(row: row), to: tile, rows: count, columns: columns)
+      Strip(
+        rows: count, inner: inner, columns: panelColumns, left: left.from(row: row), panel: panel,
+        start: tile,
+        result: tile
+      ).compute()
+      copyRows(tile, to: result.from(row: row), rows: count, columns: columns)
+    }
+  }
+
+  /// Computes as many rows from `row` on as fill whole tiles, and returns the next.
+  @inline(__always)
+  private func sweep<T: Tile>(_: T.Type, from first: Int) -> Int {
+    var row = first
+    while row + T.rows <= rows {
+      for column in stride(from: 0, to: panelColumns, by: TileRow.columns) {
+        computeTile(
+          T.self, start: start.from(row: row).from(column: column), left: left.from(row: row), leftStep: 1,
+          panel: panel + column, count: inner, result: result.from(row: row).from(column: column))
+      }
+      row += T.rows
+    }
+    return row
+  }
+}
+
+/// Copies `[rows, columns]`.
+func copyRows(_ source: TileRows, to target: TileRows, rows: Int, columns: Int) {
+  for row in 0..<rows {
+    target.from(row: row).base.update(from: source.from(row: row).base, count: columns)
+  }
+}
