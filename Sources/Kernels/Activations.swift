@@ -10,14 +10,14 @@ public func exp(_ x: Lanes) -> Lanes {
   // x = n ln 2 + r, |r| <= ln 2 / 2. Adding and taking away 1.5 * 2^23 rounds to a whole number, which then stands in the
   // lowest bits of the sum; ln 2 is taken away in two parts, so that r loses nothing.
   let rounder: Float = 0x1.8p23
-  let shifted = clamped * 1.442_695_04 + rounder
+  let shifted = multiplyAdd(clamped, 1.442_695_04, rounder)
   let n = shifted - rounder
-  let r = (clamped - n * 0.693_359_375) + n * 2.121_944_4e-4
-  var p = r * 0.001_381_461_3 + 0.008_368_71
-  p = p * r + 0.041_668_387
-  p = p * r + 0.166_665_21
-  p = p * r + 0.499_999_93
-  let power = (p * r * r + r) + 1
+  let r = multiplyAdd(n, 2.121_944_4e-4, multiplyAdd(n, -0.693_359_375, clamped))
+  var p = multiplyAdd(r, 0.001_381_461_3, 0.008_368_71)
+  p = multiplyAdd(p, r, 0.041_668_387)
+  p = multiplyAdd(p, r, 0.166_665_21)
+  p = multiplyAdd(p, r, 0.499_999_93)
+  let power = multiplyAdd(p, r * r, r) + 1
   // Times 2^n in two halves, since 2^n alone may be no float.
   let whole =
     unsafeBitCast(shifted, to: SIMD16<Int32>.self)
@@ -48,11 +48,11 @@ public func tanh(_ x: Lanes) -> Lanes {
   let signed = large.replacing(with: -large, where: x .< 0)
   // Near zero the above would lose digits.
   let z = x * x
-  var q = z * -0.005_717_05 + 0.020_650_592
-  q = q * z - 0.053_743_5
-  q = q * z + 0.133_314_91
-  q = q * z - 0.333_332_84
-  let small = q * z * x + x
+  var q = multiplyAdd(z, -0.005_717_05, 0.020_650_592)
+  q = multiplyAdd(q, z, -0.053_743_5)
+  q = multiplyAdd(q, z, 0.133_314_91)
+  q = multiplyAdd(q, z, -0.333_332_84)
+  let small = multiplyAdd(q * z, x, x)
   return signed.replacing(with: small, where: magnitude .< 0.625)
 }
 
@@ -73,9 +73,9 @@ public func log(_ x: Lanes) -> Lanes {
   let k = Lanes(exponent).replacing(with: Lanes(exponent) - 24, where: isTiny)
   let s = f / (2 + f)
   let z = s * s
-  var r = z * (2 / 9) + (2 / 7)
-  r = r * z + (2 / 5)
-  r = r * z + (2 / 3)
+  var r = multiplyAdd(z, 2 / 9, 2 / 7)
+  r = multiplyAdd(r, z, 2 / 5)
+  r = multiplyAdd(r, z, 2 / 3)
   r = r * z
   let halfSquare = f * f * 0.5
   // ln 2 in two parts: the first times k is exact.

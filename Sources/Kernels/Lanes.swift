@@ -4,6 +4,27 @@
 /// order, so that results do not depend on the host.
 public typealias Lanes = SIMD16<Float>
 
+/// `a * b + c`, rounded once where the target has an instruction for it (everything of recent years), else twice.
+@inlinable @inline(__always)
+public func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+  #if CHARTRAIN_FUSED
+    c.addingProduct(a, b)
+  #else
+    a * b + c
+  #endif
+}
+
+@inlinable @inline(__always)
+public func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes { multiplyAdd(a, b, Lanes(repeating: c)) }
+
+@inlinable @inline(__always)
+public func multiplyAdd(_ a: Lanes, _ b: Float, _ c: Lanes) -> Lanes { multiplyAdd(a, Lanes(repeating: b), c) }
+
+@inlinable @inline(__always)
+public func multiplyAdd(_ a: Lanes, _ b: Float, _ c: Float) -> Lanes {
+  multiplyAdd(a, Lanes(repeating: b), Lanes(repeating: c))
+}
+
 extension Vector {
   /// The elements from `index` on; zero beyond the end.
   @inlinable @inline(__always)

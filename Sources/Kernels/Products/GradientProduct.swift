@@ -107,8 +107,13 @@ public final class GradientProduct {
 
   private func packRight(_ b: Matrix, _ first: Int, _ columns: Int, _ rows: RowBlocks) {
     let target = rightPanel.elements.base
+    guard columns == panelColumns else {
+      return rows.forEachRow { number, row in
+        (target + number * panelColumns).update(from: b.base + row * b.columns + first, count: columns)
+      }
+    }
     rows.forEachRow { number, row in
-      (target + number * panelColumns).update(from: b.base + row * b.columns + first, count: columns)
+      copyPanelRow(b.base + row * b.columns + first, to: target + number * panelColumns)
     }
   }
 }

@@ -13,6 +13,7 @@ public final class RightFactor {
   /// What the products start from that start from nothing, and a tile at the edge of the result.
   private let zeros = FloatBuffer(count: panelColumns)
   private let edge = FloatBuffer(count: LargestTile.rows * panelColumns)
+  private let transposer = BlockTransposer()
 
   public init(inner: Int, columns: Int, _ backend: ProductBackend) {
     self.inner = inner
@@ -60,27 +61,33 @@ extension RightFactor {
   private func pack(_ matrix: Matrix) {
     for index in 0..<panelCount(columns) {
       let first = index * panelColumns
-      let width = min(panelColumns, columns - first)
-      let target = panel(index)
-      for k in 0..<inner {
-        (target + k * panelColumns).update(from: matrix.row(k).base + first, count: width)
-      }
+      let source = TileRows(matrix.base + first, stride: columns)
+      copyRows(
+        source, to: TileRows(panel(index), stride: panelColumns), rows: inner,
+        columns: min(panelColumns, columns - first))
     }
   }
 
   private func packTranspose(_ matrix: Matrix) {
-    // A few columns of the source at a time, so that the lines written stay in the nearest cache.
-    let chunk = Lanes.scalarCount
+    let side = BlockTransposer.side
+    let source = TileRows(matrix.base, stride: inner)
     for index in 0..<panelCount(columns) {
-      let first = index * panelColumns
-      let width = min(panelColumns, columns - first)
-      let target = panel(index)
-      for firstK in stride(from: 0, to: inner, by: chunk) {
-        let count = min(chunk, inner - firstK)
-        for column in 0..<width {
-          let source = matrix.row(first + column).base + firstK
-          let place = target + firstK * panelColumns + column
-          for k in 0..<count { place[k * panelColumns] = source[k] }
+      let target = TileRows(panel(index), stride: panelColumns)
+      let firstColumn = index * panelColumns
+      let lastColumn = min(columns, firstColumn + panelColumns)
+      for column in stride(from: firstColumn, to: lastColumn, by: side) {
+        for k in stride(from: 0, to: inner, by: side) {
+          let block = source.from(row: column).from(column: k)
+          let place = target.from(row: k).from(column: column - firstColumn)
+          if column + side <= lastColumn, k + side <= inner {
+            transposer.transpose(block, to: place)
+          } else {
+            for row in 0..<min(side, lastColumn - column) {
+              for offset in 0..<min(side, inner - k) {
+                place.from(row: offset).base[row] = block.from(row: row).base[offset]
+              }
+            }
+          }
         }
       }
     }
@@ -162,9 +169,19 @@ private struct Strip {
   }
 }
 
-/// Copies `[rows, columns]`.
+/// Copies `[rows, columns]`; whole panels without a call for each row.
 func copyRows(_ source: TileRows, to target: TileRows, rows: Int, columns: Int) {
-  for row in 0..<rows {
-    target.from(row: row).base.update(from: source.from(row: row).base, count: columns)
+  guard columns == panelColumns else {
+    for row in 0..<rows { target.from(row: row).base.update(from: source.from(row: row).base, count: columns) }
+    return
+  }
+  for row in 0..<rows { copyPanelRow(source.from(row: row).base, to: target.from(row: row).base) }
+}
+
+/// Copies `panelColumns` floats.
+@inline(__always)
+func copyPanelRow(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
+  for offset in stride(from: 0, to: panelColumns, by: Lanes.scalarCount) {
+    storeLanes(loadLanes(source + offset), target + offset)
   }
 }

@@ -67,8 +67,8 @@ protocol Tile {
     @inline(__always)
     mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
       let factor = Lanes(repeating: factor.base.pointee)
-      left = left.addingProduct(factor, panel.left)
-      right = right.addingProduct(factor, panel.right)
+      left = multiplyAdd(factor, panel.left, left)
+      right = multiplyAdd(factor, panel.right, right)
     }
 
     @inline(__always)
@@ -103,7 +103,7 @@ protocol Tile {
 
     @inline(__always)
     mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
-      lanes = lanes.addingProduct(Lanes(repeating: factor.base.pointee), panel.lanes)
+      lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.lanes, lanes)
     }
 
     @inline(__always)
