@@ -102,4 +102,28 @@ int cmpi_receive(void *bytes, size_t size, int from) {
   return MPI_SUCCESS;
 }
 
+int cmpi_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size, int from) {
+  const char *next_sent = sent;
+  char *next_received = received;
+  while (sent_size > 0 || received_size > 0) {
+    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
+    int receiving = piece(received_size), sending = piece(sent_size);
+    if (receiving > 0) {
+      int code = MPI_Irecv(next_received, receiving, MPI_BYTE, from, 0, MPI_COMM_WORLD, &requests[0]);
+      if (code != MPI_SUCCESS) return code;
+    }
+    if (sending > 0) {
+      int code = MPI_Isend(next_sent, sending, MPI_BYTE, to, 0, MPI_COMM_WORLD, &requests[1]);
+      if (code != MPI_SUCCESS) return code;
+    }
+    int code = MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+    if (code != MPI_SUCCESS) return code;
+    next_received += receiving;
+    received_size -= (size_t)receiving;
+    next_sent += sending;
+    sent_size -= (size_t)sending;
+  }
+  return MPI_SUCCESS;
+}
+
 void cmpi_abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }

@@ -15,10 +15,14 @@ public func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
 }
 
 @inlinable @inline(__always)
-public func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes { multiplyAdd(a, b, Lanes(repeating: c)) }
+public func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes {
+  multiplyAdd(a, b, Lanes(repeating: c))
+}
 
 @inlinable @inline(__always)
-public func multiplyAdd(_ a: Lanes, _ b: Float, _ c: Lanes) -> Lanes { multiplyAdd(a, Lanes(repeating: b), c) }
+public func multiplyAdd(_ a: Lanes, _ b: Float, _ c: Lanes) -> Lanes {
+  multiplyAdd(a, Lanes(repeating: b), c)
+}
 
 @inlinable @inline(__always)
 public func multiplyAdd(_ a: Lanes, _ b: Float, _ c: Float) -> Lanes {

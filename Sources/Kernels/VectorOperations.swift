@@ -43,12 +43,15 @@ public func multiplyElements(_ a: Vector, _ b: Vector, into result: Vector) {
   for index in 0..<a.count { result[index] = a[index] * b[index] }
 }
 
-/// The Euclidean norm, squares summed in `Double`.
-public func norm(_ vector: Vector) -> Double {
+/// The Euclidean norm.
+public func norm(_ vector: Vector) -> Double { squaredNorm(vector).squareRoot() }
+
+/// The sum of the squares, in `Double`.
+public func squaredNorm(_ vector: Vector) -> Double {
   var partial = SIMD16<Double>.zero
   for index in vector.laneStarts {
     let wide = SIMD16<Double>(vector.lanes(at: index))
     partial += wide * wide
   }
-  return partial.sum().squareRoot()
+  return partial.sum()
 }

@@ -62,6 +62,15 @@ public final class MPIWorld: World {
     try check("MPI_Recv", cmpi_receive(base, bytes.count, Int32(rank)))
   }
 
+  public func exchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int
+  ) throws {
+    try check(
+      "MPI_Waitall",
+      cmpi_exchange(
+        sent.baseAddress, sent.count, Int32(to), received.baseAddress, received.count, Int32(from)))
+  }
+
   public func abort(status: Int32) -> Never {
     cmpi_abort(status)
     exit(status)

@@ -49,13 +49,24 @@ final class Meeting: @unchecked Sendable {
 
   /// Shows `bytes` to rank `to` until it has copied them.
   func send(_ bytes: UnsafeRawBufferPointer, from: Int, to: Int) throws {
+    try post(bytes, from: from, to: to)
+    try waitUntilTaken(from: from, to: to)
+  }
+
+  /// Shows `bytes` to rank `to`; they must stay until ``waitUntilTaken(from:to:)`` returns.
+  func post(_ bytes: UnsafeRawBufferPointer, from: Int, to: Int) throws {
     let route = Route(from: from, to: to)
     try lock.hold {
       try waitHoldingLock { letters[route] == nil }
       letters[route] = bytes
       lock.wakeAll()
-      try waitHoldingLock { letters[route] == nil }
     }
+  }
+
+  /// Waits until rank `to` has copied what was posted.
+  func waitUntilTaken(from: Int, to: Int) throws {
+    let route = Route(from: from, to: to)
+    try lock.hold { try waitHoldingLock { letters[route] == nil } }
   }
 
   func receive(_ bytes: UnsafeMutableRawBufferPointer, from: Int, to: Int) throws {

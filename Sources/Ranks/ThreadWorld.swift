@@ -105,6 +105,14 @@ public final class ThreadWorld: World {
     try meeting.receive(bytes, from: rank, to: self.rank)
   }
 
+  public func exchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int
+  ) throws {
+    if !sent.isEmpty { try meeting.post(sent, from: rank, to: to) }
+    if !received.isEmpty { try meeting.receive(received, from: from, to: rank) }
+    if !sent.isEmpty { try meeting.waitUntilTaken(from: rank, to: to) }
+  }
+
   public func abort(status: Int32) -> Never {
     exit(status)
   }

@@ -25,6 +25,10 @@ public protocol World: AnyObject {
   /// Sends to one rank, which receives exactly as many bytes.
   func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws
   func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws
+  /// Sends to one rank while receiving from another, so that ranks in a circle do not wait for each other. Nothing is sent to
+  /// the one or awaited from the other where there are no bytes.
+  func exchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int) throws
 
   /// Ends every rank at once, because this one cannot go on; `status` becomes the run's exit status.
   func abort(status: Int32) -> Never

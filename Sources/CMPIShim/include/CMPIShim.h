@@ -38,6 +38,9 @@ int cmpi_all_gather(const void *local_bytes, size_t size, void *all_bytes);
 int cmpi_send(const void *bytes, size_t size, int to);
 int cmpi_receive(void *bytes, size_t size, int from);
 
+/// Sends to one rank while receiving from another; either size may be 0.
+int cmpi_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size, int from);
+
 /// Ends all ranks at once; mpirun's exit status becomes `status`.
 void cmpi_abort(int status);
 

@@ -172,7 +172,9 @@ private struct Strip {
 /// Copies `[rows, columns]`; whole panels without a call for each row.
 func copyRows(_ source: TileRows, to target: TileRows, rows: Int, columns: Int) {
   guard columns == panelColumns else {
-    for row in 0..<rows { target.from(row: row).base.update(from: source.from(row: row).base, count: columns) }
+    for row in 0..<rows {
+      target.from(row: row).base.update(from: source.from(row: row).base, count: columns)
+    }
     return
   }
   for row in 0..<rows { copyPanelRow(source.from(row: row).base, to: target.from(row: row).base) }

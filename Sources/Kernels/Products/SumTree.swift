@@ -41,9 +41,8 @@ public struct SumTree: Equatable, Sendable {
   /// The sums that the stack holds at most.
   public var depth: Int { isLeaf ? 1 : max(halves.left.depth, 1 + halves.right.depth) }
 
-  /// The sum over the tree, of what `value` gives for the nodes at which `isKnown` says that it is known as a whole.
-  public func sum(_ isKnown: (SumTree) -> Bool, _ value: (SumTree) -> Double) -> Double {
-    if isKnown(self) { return value(self) }
-    return halves.left.sum(isKnown, value) + halves.right.sum(isKnown, value)
+  /// The sum of one number for each block of the whole tree.
+  public func sum(of values: [Double]) -> Double {
+    isLeaf ? values[blocks.lowerBound] : halves.left.sum(of: values) + halves.right.sum(of: values)
   }
 }

@@ -11,8 +11,10 @@ struct BlockTransposer: ~Copyable {
   @inline(__always)
   func transpose(_ source: TileRows, to target: TileRows) {
     shuffle(source, TileRows(first.elements.base, stride: Self.side))
-    shuffle(TileRows(first.elements.base, stride: Self.side), TileRows(second.elements.base, stride: Self.side))
-    shuffle(TileRows(second.elements.base, stride: Self.side), TileRows(first.elements.base, stride: Self.side))
+    shuffle(
+      TileRows(first.elements.base, stride: Self.side), TileRows(second.elements.base, stride: Self.side))
+    shuffle(
+      TileRows(second.elements.base, stride: Self.side), TileRows(first.elements.base, stride: Self.side))
     shuffle(TileRows(first.elements.base, stride: Self.side), target)
   }
 

@@ -18,6 +18,7 @@ public struct OptionError: Error, CustomStringConvertible {
 
 extension TrainingConfig {
   public static let maximumStreams = 1_000_000
+  public static let maximumBlocks = 4096
 
   /// Checks that each rank gets a stream.
   ///
@@ -26,6 +27,10 @@ extension TrainingConfig {
     guard ranks <= bs else {
       throw OptionError(
         option: "bs", expected: "at least one stream for each of the \(ranks) ranks", found: "\(bs)")
+    }
+    guard reduce != .tree || blocks.isMultiple(of: ranks) else {
+      throw OptionError(
+        option: "blocks", expected: "with --reduce tree a multiple of the \(ranks) ranks", found: "\(blocks)")
     }
   }
 
@@ -69,6 +74,10 @@ extension TrainingConfig {
     try require("check-every", checkEvery ?? 1, in: 1...Int.max)
     try require("keep", keep, in: 1...Int.max)
     try require("sample-length", sampleLength, in: 0...1_000_000)
+    try require("blocks", blocks, in: 1...Self.maximumBlocks)
+    guard reduce != .tree || gemm.backend == .simd else {
+      throw OptionError(option: "gemm", expected: "simd with --reduce tree", found: "\(gemm)")
+    }
     try require("threads", threads, in: 1...1024)
   }
 

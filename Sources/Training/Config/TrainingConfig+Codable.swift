@@ -36,6 +36,8 @@ extension TrainingConfig {
       .init("checkpointEvery", \.checkpointEvery),
       .init("keep", \.keep),
       .init("checkEvery", \.checkEvery),
+      .init("reduce", \.reduce),
+      .init("blocks", \.blocks),
       .init("gemm", \.gemm),
       .init("threads", \.threads),
       .init("quiet", \.quiet),

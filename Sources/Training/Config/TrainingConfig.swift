@@ -64,6 +64,10 @@ public struct TrainingConfig: Equatable, Sendable {
   public var keep = 3
   /// Compare the parameters of all ranks every so many steps, or nil.
   public var checkEvery: Int?
+  /// How the ranks' gradients are added up.
+  public var reduce = ReduceMode.auto
+  /// The groups of streams that are added up along a tree; ranks hold whole ones.
+  public var blocks = 8
   /// What computes the products of matrices.
   public var gemm = Gemm.auto
   /// Threads that matrix products may use on each rank.

@@ -44,6 +44,9 @@ public final class TrainingRun {
     if config.dropout > 0, config.layers == 1 {
       logger.warning("--dropout acts between layers: with one layer it does nothing")
     }
+    if let reason = config.reasonAgainstTree(ranks: world.size), config.reduce == .auto {
+      logger.notice("gradients are added up by MPI, not the same bits on any number of ranks: \(reason)")
+    }
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     if start.resumesRun { try trainer.restore(start.checkpoint, text) }

@@ -37,13 +37,17 @@ public final class Adam {
   }
 
   /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
+  ///
+  /// - Parameter range: the elements of the flat arrays to move, nil for all; ranks may share the work.
   public func step(
-    _ parameters: ParameterSet, _ gradient: ParameterSet, learningRate: Double, gradientScale: Double
+    _ parameters: ParameterSet, _ gradient: ParameterSet, in range: Range<Int>? = nil, learningRate: Double,
+    gradientScale: Double
   ) {
     stepCount += 1
+    let range = range ?? 0..<parameters.flat.count
     adamUpdate(
-      parameters: parameters.flat, gradient: gradient.flat,
-      firstMoment: firstMoment.flat, secondMoment: secondMoment.flat,
+      parameters: parameters.flat.slice(range), gradient: gradient.flat.slice(range),
+      firstMoment: firstMoment.flat.slice(range), secondMoment: secondMoment.flat.slice(range),
       AdamCoefficients(
         learningRate: learningRate, beta1: Self.beta1, beta2: Self.beta2, epsilon: Self.epsilon,
         stepCount: stepCount,

@@ -20,12 +20,9 @@ public final class Trainer {
   private let phases: [Phase]
   private let lengths: WindowLengths
   private let random: RandomSource
-  private let gradient: ParameterSet
-  private let part: GradientPart
+  let reduction: any GradientReduction
   private let pass: WindowPass
   private var window: TextWindow
-  /// The global loss sum; an array because that is what the ranks add up.
-  private var lossSum = [0.0]
 
   /// What one step did. Losses are means over all characters of the global batch.
   public struct StepRecord: Equatable, Sendable {
@@ -57,11 +54,12 @@ public final class Trainer {
     random = RandomSource(seed: config.seed)
     parameters = ParameterSet(model)
     parameters.initialise(random)
-    gradient = ParameterSet(model)
+    reduction = makeReduction(config, model, world)
     adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
     state = HiddenState(model, streams: streams.count)
-    part = GradientPart(allOf: streams.count, gradient)
-    pass = WindowPass(parameters, streams: streams.count, capacity: longest, config.gemm.backend)
+    pass = WindowPass(
+      parameters, streams: streams.count, capacity: longest,
+      depth: reduction.parts.map(\.tree.depth).max()!, config.gemm.backend)
     window = TextWindow(capacity: longest * streams.count)
     if let root = text.root { progress.text = root.fingerprint }
   }
@@ -75,11 +73,9 @@ public final class Trainer {
     _ = pass.forward(window.inputs, state: state, dropout: dropout)
     pass.backward(
       window.inputs, window.targets, dropped: dropout != nil, scale: 1 / Float(config.bs * length),
-      into: [part])
-    lossSum[0] = pass.loss(ofStreams: 0..<streams.count, length: length)
-    try combine()
-    let record = judge(length, learningRate)
-    if record.isFinite { update(record) }
+      into: reduction.parts)
+    let record = try combine(length, learningRate)
+    if record.isFinite { try update(record) }
     advance(past: record)
     return record
   }
@@ -178,22 +174,21 @@ extension Trainer {
 
   /// Adds up gradient and loss over all ranks. Each rank's gradient is scaled by the global batch already, so
   /// that the sum is the mean over all its characters however unequal the shards.
-  private func combine() throws {
-    try world.sum(gradient.flat)
-    try world.sum(&lossSum)
-  }
-
-  private func judge(_ length: Int, _ learningRate: Double) -> StepRecord {
-    let loss = lossSum[0] / Double(config.bs * length)
-    let gradientNorm = norm(gradient.flat)
+  private func combine(_ length: Int, _ learningRate: Double) throws -> StepRecord {
+    let sums = try reduction.combine { pass.loss(ofStreams: $0, length: length) }
+    let loss = sums.loss / Double(config.bs * length)
     return StepRecord(
-      step: progress.step, windowLength: length, loss: loss, gradientNorm: gradientNorm,
-      learningRate: learningRate, isFinite: loss.isFinite && gradientNorm.isFinite)
+      step: progress.step, windowLength: length, loss: loss, gradientNorm: sums.gradientNorm,
+      learningRate: learningRate, isFinite: loss.isFinite && sums.gradientNorm.isFinite)
   }
 
-  private func update(_ record: StepRecord) {
+  /// Adam's step on the elements that are this rank's to move, which then go to all.
+  private func update(_ record: StepRecord) throws {
     let scale = config.clipNorm.map { Adam.clippingScale(norm: record.gradientNorm, limit: $0) } ?? 1
-    adam.step(parameters, gradient, learningRate: record.learningRate, gradientScale: scale)
+    adam.step(
+      parameters, reduction.gradient, in: reduction.ownElements, learningRate: record.learningRate,
+      gradientScale: scale)
+    try reduction.share(parameters.flat)
   }
 
   private func advance(past record: StepRecord) {

@@ -48,6 +48,22 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How gradients are added up: 'tree', the same bits on any number of ranks that divides --blocks; 'mpi', MPI's own sum; "
+        + "or 'auto', the tree where it can be. Default: \(standard.reduce).",
+      valueName: "way"),
+    transform: Choice.of(ReduceMode.self))
+  var reduce: ReduceMode?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With the tree: groups of streams, which ranks hold whole. Default: \(standard.blocks).", valueName: "n"
+    ),
+    transform: Number.whole)
+  var blocks: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "What multiplies matrices: 'simd', this program's own kernels; 'openblas'; or 'auto', the faster one. Default: \(standard.gemm).",
       valueName: "way"),
     transform: Choice.of(Gemm.self))
@@ -86,6 +102,8 @@ struct RunOptions: ParsableArguments {
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep
     config.checkEvery = checkEvery ?? config.checkEvery
+    config.reduce = reduce ?? config.reduce
+    config.blocks = blocks ?? config.blocks
     config.gemm = gemm ?? config.gemm
     config.threads = threads ?? config.threads
   }

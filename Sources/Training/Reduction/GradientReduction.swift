@@ -1,0 +1,42 @@
+import CharModel
+import Kernels
+import Ranks
+import Text
+
+/// Makes one gradient and one loss of those of all ranks.
+protocol GradientReduction {
+  /// What this rank's backward pass is to write.
+  var parts: [GradientPart] { get }
+  /// The elements of the flat arrays that this rank moves.
+  var ownElements: Range<Int> { get }
+
+  /// Adds up all ranks' parts: ``gradient`` has the sum in ``ownElements``.
+  ///
+  /// - Parameter loss: the loss over some of this rank's streams.
+  /// - Throws: `RankError`.
+  func combine(_ loss: (Range<Int>) -> Double) throws -> CombinedSums
+  /// Gives all ranks what each has in its own elements.
+  ///
+  /// - Throws: `RankError`.
+  func share(_ flat: Vector) throws
+}
+
+/// What the ranks know together after a step's backward pass.
+struct CombinedSums {
+  /// Over all characters of the global batch, in nats.
+  let loss: Double
+  /// Of the whole gradient.
+  let gradientNorm: Double
+}
+
+extension GradientReduction {
+  /// Where the sum is.
+  var gradient: ParameterSet { parts[0].gradient }
+}
+
+func makeReduction(
+  _ config: TrainingConfig, _ model: ModelConfig, _ world: any World
+) -> any GradientReduction {
+  config.reduce == .mpi || config.reasonAgainstTree(ranks: world.size) != nil
+    ? MPIReduction(config, model, world) : TreeReduction(config, model, world)
+}

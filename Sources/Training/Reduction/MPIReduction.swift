@@ -1,0 +1,31 @@
+import CharModel
+import Kernels
+import Ranks
+import Text
+
+/// The sum of all ranks' gradients as the world computes it; every rank moves all parameters.
+final class MPIReduction: GradientReduction {
+  let parts: [GradientPart]
+  let ownElements: Range<Int>
+  private let world: any World
+  private let streams: Int
+  /// An array because that is what the ranks add up.
+  private var lossSum = [0.0]
+
+  init(_ config: TrainingConfig, _ model: ModelConfig, _ world: any World) {
+    self.world = world
+    streams = StreamSplit.shard(streams: config.bs, rank: world.rank, ranks: world.size).count
+    let gradient = ParameterSet(model)
+    parts = [GradientPart(allOf: streams, gradient)]
+    ownElements = 0..<gradient.flat.count
+  }
+
+  func combine(_ loss: (Range<Int>) -> Double) throws -> CombinedSums {
+    lossSum[0] = loss(0..<streams)
+    try world.sum(gradient.flat)
+    try world.sum(&lossSum)
+    return CombinedSums(loss: lossSum[0], gradientNorm: norm(gradient.flat))
+  }
+
+  func share(_ flat: Vector) {}
+}
