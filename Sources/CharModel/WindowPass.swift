@@ -10,6 +10,9 @@ public final class WindowPass {
   /// The largest T.
   public let capacity: Int
 
+  /// Told which phase begins, where somebody measures.
+  public var clock: PhaseClock?
+
   private let parameters: ParameterSet
   private let tokens: TokenInput
   private let layers: [LayerPass]
@@ -87,9 +90,12 @@ public final class WindowPass {
     precondition(length >= 1 && length <= capacity && inputs.count == rows)
     precondition(state.streams == streams)
     for k in layers.indices {
+      clock?.enter(.forward)
       layers[k].prepareForward()
       if k == 0 {
+        clock?.enter(.embed)
         tokens.forward(inputs, layers[k])
+        clock?.enter(.forward)
       } else {
         if let dropout, !masks.isEmpty { drop(k - 1, length, dropout) }
         layers[k].project(
@@ -122,7 +128,9 @@ public final class WindowPass {
     let rows = targets.count
     let length = rows / streams
     let dLogits = logits.rows(0..<rows)
+    clock?.enter(.loss)
     softmaxLossAndGradient(inPlace: dLogits, targets: targets, scale: scale, losses: &rowLosses)
+    clock?.enter(.backward)
     for part in parts {
       gradientProduct.take(dLogits, part.rows(length: length, streams: streams))
       gradientProduct.multiply(layers.last!.output(length: length), into: part.gradient.outputWeight)
@@ -140,7 +148,10 @@ public final class WindowPass {
         layers[k].writeGradient(
           gradientProduct, input: input, part.rows(length: length, streams: streams),
           into: part.gradient.layers[k])
-        if k == 0 { tokens.backward(inputs, layers[k], part, gradientProduct, embeddingSums) }
+      }
+      if k == 0 {
+        clock?.enter(.embed)
+        for part in parts { tokens.backward(inputs, layers[k], part, gradientProduct, embeddingSums) }
       }
       if k > 0 {
         let dInput = below.rows(0..<rows)

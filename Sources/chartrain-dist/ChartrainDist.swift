@@ -19,7 +19,7 @@ struct ChartrainDist: ParsableCommand {
     version: version,
     subcommands: [
       TrainCommand.self, LRFindCommand.self, SampleCommand.self, EvalCommand.self, InspectCommand.self,
-      ExportCommand.self, PlotCommand.self,
+      ExportCommand.self, PlotCommand.self, BenchCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 
@@ -34,7 +34,7 @@ struct ChartrainDist: ParsableCommand {
         try checkCommandName(Array(CommandLine.arguments.dropFirst()))
         var command = try parseAsRoot()
         // All other commands are the work of one process.
-        guard launch.isRoot || command is TrainCommand || command is LRFindCommand else { return }
+        guard launch.isRoot || command is RankedCommand else { return }
         try command.run()
       } catch {
         Failure.end(error, launch)

@@ -1,6 +1,10 @@
+import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Ranks
+
+/// A command that every rank runs; all others are the work of one process.
+protocol RankedCommand: ParsableCommand {}
 
 /// Runs `body` on every rank that the launcher started, and ends the process: MPI's ranks under mpirun, one rank
 /// without. The one place that turns an error into the end of all ranks.

@@ -14,6 +14,8 @@ public final class Trainer {
   /// `[L, B, H]` of this rank's streams.
   public let state: HiddenState
   public internal(set) var progress = Progress()
+  /// Told which phase begins, where somebody measures.
+  public var clock: PhaseClock? { didSet { pass.clock = clock } }
 
   let world: any World
   private let streams: TextStreams
@@ -68,14 +70,17 @@ public final class Trainer {
   ///
   /// - Throws: `RankError`.
   public func step(learningRate: Double) throws -> StepRecord {
+    clock?.enter(.text)
     let length = readNextWindow()
     let dropout = dropoutSite
     _ = pass.forward(window.inputs, state: state, dropout: dropout)
     pass.backward(
       window.inputs, window.targets, dropped: dropout != nil, scale: 1 / Float(config.bs * length),
       into: reduction.parts)
+    clock?.enter(.reduce)
     let record = try combine(length, learningRate)
     if record.isFinite { try update(record) }
+    clock?.stop()
     advance(past: record)
     return record
   }
@@ -185,9 +190,11 @@ extension Trainer {
   /// Adam's step on the elements that are this rank's to move, which then go to all.
   private func update(_ record: StepRecord) throws {
     let scale = config.clipNorm.map { Adam.clippingScale(norm: record.gradientNorm, limit: $0) } ?? 1
+    clock?.enter(.optimizer)
     adam.step(
       parameters, reduction.gradient, in: reduction.ownElements, learningRate: record.learningRate,
       gradientScale: scale)
+    clock?.enter(.reduce)
     try reduction.share(parameters.flat)
   }
 

@@ -5,7 +5,7 @@ import Ranks
 import Storage
 import Training
 
-struct LRFindCommand: ParsableCommand {
+struct LRFindCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "lr-find",
     abstract: "Look for a good learning rate: raise it until the loss explodes.",
@@ -42,6 +42,7 @@ struct LRFindCommand: ParsableCommand {
       throw OptionError(option: "resume", expected: "a new run for lr-find", found: "one to go on")
     }
     let config = try training.config()
+    if config.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       setOpenBLASThreads(config.threads)
       try world.onAll { try config.check(ranks: world.size) }

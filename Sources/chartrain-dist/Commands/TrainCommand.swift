@@ -4,7 +4,7 @@ import Logging
 import Ranks
 import Training
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a model, on as many ranks as mpirun starts.")
@@ -13,6 +13,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let config = options.output.resume == nil ? try options.config() : nil
+    if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       let start = try config.map(RunStart.init) ?? resumed(world)
       let logger = Self.logger(start.config, world)

@@ -1,0 +1,79 @@
+import ArgumentParser
+import CharModel
+import Kernels
+import Ranks
+import Training
+
+struct BenchCommand: RankedCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract:
+      "Measure training steps: speed, share of the processor's peak, memory, and where the time goes.",
+    discussion: """
+      Takes the options of train, and writes no files. All windows have the length --bptt.
+
+      $ mpirun -n 2 chartrain-dist bench --preset notebook-lstm
+      """)
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps to measure. Default: 100.", valueName: "n"),
+    transform: Number.whole)
+  var steps = 100
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps before that. Default: 10.", valueName: "n"),
+    transform: Number.whole)
+  var warmUp = 10
+
+  @Flag(help: "Print one JSON object instead.")
+  var json = false
+
+  @OptionGroup var training: TrainingOptions
+
+  func run() throws {
+    for (option, value) in [("steps", steps), ("warm-up", warmUp)] where value < 1 {
+      throw OptionError(option: option, expected: "at least 1", found: "\(value)")
+    }
+    guard training.output.resume == nil else {
+      throw OptionError(option: "resume", expected: "a new model for bench", found: "a run to go on")
+    }
+    var config = try training.config()
+    config.bpttJitter = false
+    try ensureOpenBLASCore()
+    let fixed = config
+    try runOnRanks { world in
+      setOpenBLASThreads(1)
+      try world.onAll { try fixed.check(ranks: world.size) }
+      let text = try SharedText(fixed, world)
+      let trainer = try world.onAll { try Trainer(fixed, text, world) }
+      let outcome = try StepBenchmark(warmUp: warmUp, steps: steps).run(trainer)
+      try world.onRoot { print(json ? try outcome.json : page(outcome, fixed, trainer.model)) }
+    }
+  }
+
+  private func page(_ outcome: StepBenchmark.Outcome, _ config: TrainingConfig, _ model: ModelConfig)
+    -> String
+  {
+    let phases = PhaseClock.Phase.allCases.map { "\($0)" }
+    let width = 10
+    let header = phases.map { $0.leftPadded(width) }.joined()
+    let rows = outcome.phases.enumerated().map { rank, times in
+      "\(rank)".rightPadded(10) + phases.map { fixed(times[$0]!, 3).leftPadded(width) }.joined()
+    }
+    return """
+      model     \(model.cell.name) \(model.layers)x\(model.hidden), embedding \(model.embedding), vocabulary \
+      \(model.vocabulary), dropout \(model.dropout)
+      work      \(config.bs) streams x \(config.bptt) characters, on \(outcome.ranks) ranks x \(outcome.threads) \
+      threads; \(outcome.steps) steps after \(warmUp) to warm up
+      step      \(fixed(outcome.stepMilliseconds, 3)) ms median, \(fixed(outcome.fastestStepMilliseconds, 3)) ms fastest
+      speed     \(grouped(Int(outcome.charactersPerSecond))) characters/s
+      products  \(fixed(outcome.gflops, 1)) GFLOP/s, \(fixed(100 * outcome.fractionOfPeak, 1)) % of the \
+      \(fixed(outcome.peakGflops, 1)) that the largest product reaches
+      memory    \(outcome.peakResidentBytes >> 20) MiB at most on a rank
+      start     \(fixed(outcome.secondsToFirstStep, 2)) s to the end of the first step
+
+      rank, ms  \(header)
+      \(rows.joined(separator: "\n"))
+      """
+  }
+}
