@@ -9,11 +9,12 @@ extension ParameterSet {
       let values = elements(of: tensor)
       // A site per tensor; the tensor's number takes the step's place, since no step has been made.
       let site = RandomSource.Site(step: index)
-      for unit in 0..<values.count {
-        values[unit] =
-          tensor.name == "e.weight"
-          ? Float(random.normal(.initialisation, site, unit: unit))
-          : Float((2 * random.uniform(.initialisation, site, unit: unit) - 1) * bound)
+      if tensor.name == "e.weight" {
+        for unit in 0..<values.count {
+          values[unit] = Float(random.normal(.initialisation, site, unit: unit))
+        }
+      } else {
+        random.fillUniform(values, bound: bound, .initialisation, site)
       }
     }
   }

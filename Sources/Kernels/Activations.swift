@@ -1,59 +1,82 @@
 // Gate non-linearities and their derivatives, sixteen at a time and one at a time. No library function is called, so that
 // the bits are the same on every host. The polynomials are minimax fits made for these ranges (Remez exchange).
 
-/// `e` to the power of each lane: within 1 ulp, 0 below -104, infinite above 88.73; NaN stays NaN.
-@inlinable @inline(__always)
-public func exp(_ x: Lanes) -> Lanes {
-  let low = Lanes(repeating: -104.5)
-  let high = Lanes(repeating: 89)
-  let clamped = x.replacing(with: low, where: x .< low).replacing(with: high, where: x .> high)
-  // x = n ln 2 + r, |r| <= ln 2 / 2. Adding and taking away 1.5 * 2^23 rounds to a whole number, which then stands in the
-  // lowest bits of the sum; ln 2 is taken away in two parts, so that r loses nothing.
-  let rounder: Float = 0x1.8p23
-  let shifted = multiplyAdd(clamped, 1.442_695_04, rounder)
-  let n = shifted - rounder
-  let r = multiplyAdd(n, 2.121_944_4e-4, multiplyAdd(n, -0.693_359_375, clamped))
-  var p = multiplyAdd(r, 0.001_381_461_3, 0.008_368_71)
-  p = multiplyAdd(p, r, 0.041_668_387)
-  p = multiplyAdd(p, r, 0.166_665_21)
-  p = multiplyAdd(p, r, 0.499_999_93)
-  let power = multiplyAdd(p, r * r, r) + 1
-  // Times 2^n in two halves, since 2^n alone may be no float.
-  let whole =
-    unsafeBitCast(shifted, to: SIMD16<Int32>.self)
-    &- SIMD16<Int32>(repeating: Int32(bitPattern: rounder.bitPattern))
-  let half = whole &>> 1
-  return power * powerOfTwo(half) * powerOfTwo(whole &- half)
+/// `e^x = 2^n (1 + p)`, the parts of ``exp(_:)``: `x = n ln 2 + r` with `|r| <= ln 2 / 2`, and `p = e^r - 1`.
+@usableFromInline
+@frozen
+struct ExponentialParts {
+  /// As a whole number, and that plus 127 in the place of a float's exponent.
+  @usableFromInline let n: SIMD16<Int32>
+  @usableFromInline let p: Lanes
+
+  /// - Parameter x: between -1000 and 1000, or NaN.
+  @inlinable @inline(__always)
+  init(_ x: Lanes) {
+    // Adding and taking away 1.5 * 2^23 rounds to a whole number, which then stands in the lowest bits of the sum; ln 2 is taken
+    // away in two parts, so that r loses nothing.
+    let rounder: Float = 0x1.8p23
+    let shifted = multiplyAdd(x, 1.442_695_04, rounder)
+    let rounded = shifted - rounder
+    let r = multiplyAdd(rounded, 2.121_944_4e-4, multiplyAdd(rounded, -0.693_359_375, x))
+    var q = multiplyAdd(r, 0.001_381_461_3, 0.008_368_71)
+    q = multiplyAdd(q, r, 0.041_668_387)
+    q = multiplyAdd(q, r, 0.166_665_21)
+    q = multiplyAdd(q, r, 0.499_999_93)
+    p = multiplyAdd(q, r * r, r)
+    n =
+      unsafeBitCast(shifted, to: SIMD16<Int32>.self)
+      &- SIMD16<Int32>(repeating: Int32(bitPattern: rounder.bitPattern))
+  }
+
+  /// `2^n`, which must be a normal number: `n` from -126 to 127.
+  @inlinable @inline(__always)
+  var power: Lanes { powerOfTwo(n) }
 }
 
 /// 2 to the power of each lane, which must be from -126 to 127.
 @usableFromInline @inline(__always)
 func powerOfTwo(_ exponent: SIMD16<Int32>) -> Lanes {
-  unsafeBitCast((exponent &+ 127) &<< 23, to: Lanes.self)
+  unsafeBitCast((exponent &+ SIMD16<Int32>(repeating: 127)) &<< SIMD16<Int32>(repeating: 23), to: Lanes.self)
 }
 
-/// `1 / (1 + exp(-x))` of each lane, within 2.5 ulp.
+/// `e` to the power of each lane: within 1 ulp, 0 below -104, infinite above 88.73; NaN stays NaN.
+@inlinable @inline(__always)
+public func exp(_ x: Lanes) -> Lanes {
+  let low = Lanes(repeating: -104.5)
+  let high = Lanes(repeating: 89)
+  let parts = ExponentialParts(
+    x.replacing(with: low, where: x .< low).replacing(with: high, where: x .> high))
+  // Times 2^n in two halves, since 2^n alone may be no float.
+  let half = parts.n &>> SIMD16<Int32>(repeating: 1)
+  return (parts.p + 1) * powerOfTwo(half) * powerOfTwo(parts.n &- half)
+}
+
+/// `1 / (1 + exp(-x))` of each lane, within 2.5 ulp; 0 below -87, where it is less than 2e-38.
 @inlinable @inline(__always)
 public func sigmoid(_ x: Lanes) -> Lanes {
   // exp(-|x|) is at most 1: nothing overflows, and small results keep their digits.
-  let e = exp(x.replacing(with: -x, where: x .> 0))
-  return e.replacing(with: 1, where: x .>= 0) / (1 + e)
+  let low = Lanes(repeating: -87)
+  let negative = x.replacing(with: -x, where: x .> 0)
+  let parts = ExponentialParts(negative.replacing(with: low, where: negative .< low))
+  let e = multiplyAdd(parts.power, parts.p, parts.power)
+  let above = e.replacing(with: 1, where: x .>= 0)
+  return above.replacing(with: 0, where: x .< low) / (1 + e)
 }
 
-/// The hyperbolic tangent of each lane, within 2 ulp.
+/// The hyperbolic tangent of each lane, within 2.5 ulp: `-m / (2 + m)` with `m = exp(-2|x|) - 1`, and the sign of `x`.
 @inlinable @inline(__always)
 public func tanh(_ x: Lanes) -> Lanes {
-  let magnitude = x.replacing(with: -x, where: x .< 0)
-  let large = 1 - 2 / (exp(magnitude + magnitude) + 1)
-  let signed = large.replacing(with: -large, where: x .< 0)
-  // Near zero the above would lose digits.
-  let z = x * x
-  var q = multiplyAdd(z, -0.005_717_05, 0.020_650_592)
-  q = multiplyAdd(q, z, -0.053_743_5)
-  q = multiplyAdd(q, z, 0.133_314_91)
-  q = multiplyAdd(q, z, -0.333_332_84)
-  let small = multiplyAdd(q * z, x, x)
-  return signed.replacing(with: small, where: magnitude .< 0.625)
+  let signBit = SIMD16<UInt32>(repeating: 0x8000_0000)
+  let sign = unsafeBitCast(x, to: SIMD16<UInt32>.self) & signBit
+  // Twice the magnitude, negative. Below -40 nothing is left of the exponential.
+  let low = Lanes(repeating: -40)
+  let doubled = unsafeBitCast(unsafeBitCast(x + x, to: SIMD16<UInt32>.self) | signBit, to: Lanes.self)
+  let parts = ExponentialParts(doubled.replacing(with: low, where: doubled .< low))
+  // Where n is 0 this is p: near zero no digit is lost.
+  let m = multiplyAdd(parts.power, parts.p, parts.power - 1)
+  let magnitude = m / (2 + m)
+  return unsafeBitCast(
+    (unsafeBitCast(magnitude, to: SIMD16<UInt32>.self) & ~signBit) | sign, to: Lanes.self)
 }
 
 /// The natural logarithm of each lane, within 1 ulp: of 0 minus infinity, of a negative number NaN.

@@ -27,6 +27,34 @@ public struct Philox: Sendable {
     return c
   }
 
+  /// The same for eight counters that differ in their first number only, which counts up from `first`: number `i` of counter `j` is
+  /// `[i][j]`.
+  func eight(_ first: UInt32, _ rest: SIMD3<UInt32>) -> (
+    SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>
+  ) {
+    let low = SIMD8<UInt64>(repeating: 0xFFFF_FFFF)
+    let half = SIMD8<UInt64>(repeating: 32)
+    let (left, right) = (
+      SIMD8<UInt64>(repeating: UInt64(Self.multipliers.x)),
+      SIMD8<UInt64>(repeating: UInt64(Self.multipliers.y))
+    )
+    var c0 = (SIMD8<UInt64>(repeating: UInt64(first)) &+ SIMD8(0, 1, 2, 3, 4, 5, 6, 7)) & low
+    var c1 = SIMD8<UInt64>(repeating: UInt64(rest.x))
+    var c2 = SIMD8<UInt64>(repeating: UInt64(rest.y))
+    var c3 = SIMD8<UInt64>(repeating: UInt64(rest.z))
+    var k = key
+    for _ in 0..<10 {
+      let (p0, p2) = (c0 &* left, c2 &* right)
+      let (k0, k1) = (SIMD8<UInt64>(repeating: UInt64(k.x)), SIMD8<UInt64>(repeating: UInt64(k.y)))
+      (c0, c1, c2, c3) = ((p2 &>> half) ^ c1 ^ k0, p2 & low, (p0 &>> half) ^ c3 ^ k1, p0 & low)
+      k &+= Self.weylConstants
+    }
+    return (
+      SIMD8(truncatingIfNeeded: c0), SIMD8(truncatingIfNeeded: c1), SIMD8(truncatingIfNeeded: c2),
+      SIMD8(truncatingIfNeeded: c3)
+    )
+  }
+
   private static let multipliers = SIMD2<UInt32>(0xD251_1F53, 0xCD9E_8D57)
   private static let weylConstants = SIMD2<UInt32>(0x9E37_79B9, 0xBB67_AE85)
 }

@@ -36,17 +36,31 @@ public struct RandomSource: Sendable {
 
   /// Four uniform 32-bit numbers, for units `4 * quad ..< 4 * quad + 4` of `site`.
   public func bits(_ purpose: Purpose, _ site: Site, quad: Int) -> SIMD4<UInt32> {
+    let place = place(purpose, site)
+    return philox(SIMD4(UInt32(truncatingIfNeeded: quad), place.x, place.y, place.z))
+  }
+
+  /// The counter of a site, but for the quad.
+  private func place(_ purpose: Purpose, _ site: Site) -> SIMD3<UInt32> {
     precondition(site.layer < 256 && site.time < 65_536)
-    let place = purpose.rawValue << 24 | UInt32(site.layer) << 16 | UInt32(site.time)
-    return philox(
-      SIMD4(
-        UInt32(truncatingIfNeeded: quad), UInt32(truncatingIfNeeded: site.stream),
-        UInt32(truncatingIfNeeded: site.step), place))
+    return SIMD3(
+      UInt32(truncatingIfNeeded: site.stream), UInt32(truncatingIfNeeded: site.step),
+      purpose.rawValue << 24 | UInt32(site.layer) << 16 | UInt32(site.time))
   }
 
   /// One number uniform in the open interval (0, 1), with 32 bits.
   public func uniform(_ purpose: Purpose, _ site: Site, unit: Int = 0) -> Double {
     Self.openUnit(bits(purpose, site, quad: unit / 4)[unit % 4])
+  }
+
+  /// Fills `values` with the numbers of ``uniform(_:_:unit:)`` of units 0, 1, ..., spread over `-bound` to `bound`.
+  public func fillUniform(_ values: Vector, bound: Double, _ purpose: Purpose, _ site: Site) {
+    for quad in 0..<(values.count + 3) / 4 {
+      let draws = bits(purpose, site, quad: quad)
+      for lane in 0..<min(4, values.count - 4 * quad) {
+        values[4 * quad + lane] = Float((2 * Self.openUnit(draws[lane]) - 1) * bound)
+      }
+    }
   }
 
   /// One number from the standard normal distribution (Box and Muller, 1958).
@@ -65,7 +79,19 @@ public struct RandomSource: Sendable {
     precondition(dropout >= 0 && dropout < 1)
     let threshold = UInt32(Double(dropout) * 0x1p32)
     let scale = 1 / (1 - dropout)
-    for quad in 0..<(mask.count + 3) / 4 {
+    let place = place(.dropout, site)
+    let wholes = mask.count / 32
+    for index in 0..<wholes {
+      let draws = philox.eight(UInt32(truncatingIfNeeded: 8 * index), place)
+      let low = interleave(
+        interleave(draws.0.lowHalf, draws.2.lowHalf), interleave(draws.1.lowHalf, draws.3.lowHalf))
+      let high = interleave(
+        interleave(draws.0.highHalf, draws.2.highHalf), interleave(draws.1.highHalf, draws.3.highHalf))
+      let kept = Lanes(repeating: scale)
+      mask.store(kept.replacing(with: 0, where: low .< threshold), at: 32 * index)
+      mask.store(kept.replacing(with: 0, where: high .< threshold), at: 32 * index + 16)
+    }
+    for quad in 8 * wholes..<(mask.count + 3) / 4 {
       let draws = bits(.dropout, site, quad: quad)
       for lane in 0..<min(4, mask.count - 4 * quad) {
         mask[4 * quad + lane] = draws[lane] < threshold ? 0 : scale
@@ -77,4 +103,21 @@ public struct RandomSource: Sendable {
   private static func openUnit(_ bits: UInt32) -> Double {
     (Double(bits) + 0.5) * 0x1p-32
   }
+}
+
+/// `a` in the even places and `b` in the odd ones.
+@inline(__always)
+private func interleave(_ a: SIMD4<UInt32>, _ b: SIMD4<UInt32>) -> SIMD8<UInt32> {
+  var result = SIMD8<UInt32>.zero
+  result.evenHalf = a
+  result.oddHalf = b
+  return result
+}
+
+@inline(__always)
+private func interleave(_ a: SIMD8<UInt32>, _ b: SIMD8<UInt32>) -> SIMD16<UInt32> {
+  var result = SIMD16<UInt32>.zero
+  result.evenHalf = a
+  result.oddHalf = b
+  return result
 }

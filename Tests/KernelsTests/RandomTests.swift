@@ -65,5 +65,17 @@ import Testing
     #expect(Array(long.array.prefix(7)) == short.array)
   }
 
+  /// Drawn eight counters at a time or one: the same numbers.
+  @Test func masksAreDrawnFromTheSitesBits() {
+    let random = RandomSource(seed: 11)
+    let site = RandomSource.Site(step: 70_000, layer: 1, time: 5, stream: 12)
+    let buffer = FloatBuffer(count: 77)
+    random.fillDropoutMask(buffer.elements, dropout: 0.25, at: site)
+    for unit in 0..<buffer.count {
+      let isDropped = random.bits(.dropout, site, quad: unit / 4)[unit % 4] < 1 << 30
+      #expect(buffer.elements[unit] == (isDropped ? 0 : 1 / (1 - 0.25 as Float)), "unit \(unit)")
+    }
+  }
+
   private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 }
