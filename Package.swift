@@ -38,7 +38,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel",
+        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "CProcessor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),

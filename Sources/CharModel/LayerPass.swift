@@ -71,6 +71,12 @@ extension LayerPass {
     if !cell.keepsHiddenGatesApart { add(weights.hiddenBias, to: startBias.elements) }
   }
 
+  /// A checksum over the bits of the weights last prepared.
+  var checksum: UInt64 {
+    [inputForward.checksum, hiddenForward.checksum, bitHash(weights.inputBias), bitHash(weights.hiddenBias)]
+      .reduce(0) { $0 &* 31 &+ $1 }
+  }
+
   /// What `input` `[N, in]` gives to the gates, `[N, G*H]`.
   func project(_ input: Matrix, into result: Matrix) {
     inputForward.multiply(input, from: .bias(startBias.elements), into: result)

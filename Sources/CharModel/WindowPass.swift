@@ -110,6 +110,14 @@ public final class WindowPass {
     return result
   }
 
+  /// A checksum over the bits of the parameters that the last window was run forward with.
+  public var checksum: UInt64 {
+    let ends = [
+      outputForward.checksum, bitHash(parameters.outputBias), bitHash(parameters.embedding.elements),
+    ]
+    return (layers.map(\.checksum) + ends).reduce(0) { $0 &* 31 &+ $1 }
+  }
+
   /// The loss of the window just run forward, summed over its `[T, B]` targets, in nats.
   public func loss(_ targets: [UInt16]) -> Double {
     softmaxLoss(logits: logits.rows(0..<targets.count), targets: targets, losses: &rowLosses)

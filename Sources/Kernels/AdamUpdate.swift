@@ -1,5 +1,3 @@
-import Glibc
-
 /// The numbers of one Adam step that are the same for every parameter.
 public struct AdamCoefficients: Sendable {
   public var learningRate: Double
@@ -42,8 +40,8 @@ public func adamUpdate(
 ) {
   precondition(g.count == p.count && m.count == p.count && v.count == p.count)
   let c = coefficients
-  let correction1 = 1 - pow(c.beta1, Double(c.stepCount))
-  let correction2 = 1 - pow(c.beta2, Double(c.stepCount))
+  let correction1 = 1 - PortableMath.power(c.beta1, c.stepCount)
+  let correction2 = 1 - PortableMath.power(c.beta2, c.stepCount)
   let stepSize = Float(c.learningRate / correction1)
   let rootCorrection = Float(correction2.squareRoot())
   let (beta1, beta2) = (Float(c.beta1), Float(c.beta2))

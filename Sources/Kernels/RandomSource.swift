@@ -1,5 +1,3 @@
-import Glibc
-
 /// Every random number of a run: a pure function of (seed, purpose, step, layer, time, stream, unit).
 ///
 /// Which rank asks, how often and in what order makes no difference, so any number of ranks and any
@@ -67,12 +65,12 @@ public struct RandomSource: Sendable {
   public func normal(_ purpose: Purpose, _ site: Site, unit: Int = 0) -> Double {
     let quad = bits(purpose, site, quad: unit / 2)
     let offset = 2 * (unit % 2)
-    let radius = (-2 * log(Self.openUnit(quad[offset]))).squareRoot()
-    return radius * cos(2 * .pi * Self.openUnit(quad[offset + 1]))
+    let radius = (-2 * PortableMath.log(Self.openUnit(quad[offset]))).squareRoot()
+    return radius * PortableMath.cos(2 * .pi * Self.openUnit(quad[offset + 1]))
   }
 
   /// The largest magnitude that ``normal(_:_:unit:)`` can return: the radius at the smallest uniform.
-  public static let largestNormal = (-2 * log(openUnit(0))).squareRoot()
+  public static let largestNormal = (-2 * PortableMath.log(openUnit(0))).squareRoot()
 
   /// Fills `mask` `[units]` with inverted dropout's factors: 0 with probability `dropout`, else `1 / (1 - dropout)`.
   public func fillDropoutMask(_ mask: Vector, dropout: Float, at site: Site) {

@@ -58,6 +58,21 @@ extension World {
     return []
   }
 
+  /// Collects every rank's bytes, however many each has, on rank 0; nil on the others.
+  public func gatherBytes(_ local: [UInt8]) throws -> [[UInt8]]? {
+    let counts = try allGather(local.count)
+    guard isRoot else {
+      try local.withUnsafeBytes { try send($0, to: 0) }
+      return nil
+    }
+    return try counts.indices.map { rank in
+      if rank == 0 { return local }
+      var bytes = [UInt8](repeating: 0, count: counts[rank])
+      try bytes.withUnsafeMutableBytes { try receive($0, from: rank) }
+      return bytes
+    }
+  }
+
   /// Collects every rank's array on rank 0, one after the other; `counts` tells each one's length. The other
   /// ranks get an empty array.
   public func gather(_ local: [Float], counts: [Int]) throws -> [Float] {

@@ -16,14 +16,12 @@ struct ChartrainDist: ParsableCommand {
 
       Without mpirun it trains as one rank. 'chartrain-dist help train' lists the options of training.
       """,
-    version: version,
+    version: programVersion,
     subcommands: [
       TrainCommand.self, LRFindCommand.self, SampleCommand.self, EvalCommand.self, InspectCommand.self,
-      ExportCommand.self, PlotCommand.self, BenchCommand.self,
+      ExportCommand.self, PlotCommand.self, BenchCommand.self, DebugCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
-
-  static let version = "0.1.0"
 
   /// Parses, runs, and ends the process with the exit status that the README lists. Under mpirun
   /// only rank 0 speaks of what all ranks find wrong.

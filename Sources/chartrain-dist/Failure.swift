@@ -12,12 +12,12 @@ enum Failure {
   /// The exit status for `error`.
   static func status(_ error: any Error) -> Int32 {
     switch error {
-    case is OptionError, is ModelConfigError, is MemoryError: EX_USAGE
+    case is OptionError, is ModelConfigError, is MemoryError, is RankStartedOtherwise: EX_USAGE
     case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
       is VocabularyError:
       EX_DATAERR
     case is StorageError: EX_IOERR
-    case is TrainingRun.Diverged, is RanksDiffer, is RankError: EXIT_FAILURE
+    case is TrainingRun.Diverged, is RanksDiffer, is DebugFinding, is RankError: EXIT_FAILURE
     default: ChartrainDist.exitCode(for: error).rawValue
     }
   }

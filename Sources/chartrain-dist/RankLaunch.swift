@@ -6,6 +6,24 @@ import Ranks
 /// A command that every rank runs; all others are the work of one process.
 protocol RankedCommand: ParsableCommand {}
 
+/// Runs `body` on that many ranks, threads of this process, and ends it.
+func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -> Void) throws -> Never {
+  do {
+    let statuses = try ThreadWorld.run(size: ranks) { world -> Int32 in
+      do { try body(world) } catch let failure as AgreedFailure {
+        guard world.rank == failure.speaker, let cause = failure.cause else { return EXIT_SUCCESS }
+        Terminal.writeError(Failure.line(cause))
+        return Failure.status(cause)
+      }
+      return EXIT_SUCCESS
+    }
+    exit(statuses.first { $0 != EXIT_SUCCESS } ?? EXIT_SUCCESS)
+  } catch {
+    Terminal.writeError(Failure.line(error))
+    exit(Failure.status(error))
+  }
+}
+
 /// Runs `body` on every rank that the launcher started, and ends the process: MPI's ranks under mpirun, one rank
 /// without. The one place that turns an error into the end of all ranks.
 func runOnRanks(_ body: (any World) throws -> Void) throws -> Never {

@@ -53,6 +53,35 @@ public func worldContractViolations(_ world: any World) throws -> [String] {
   let expected = ranks.flatMap { [Float](repeating: Float($0), count: counts[$0]) }
   expect(gathered == (world.isRoot ? expected : []), "gather")
 
+  // In a circle, with unequal lengths; then in one direction only.
+  let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
+  let sent = [UInt8](repeating: UInt8(world.rank), count: 1 + world.rank * 40_000)
+  var received = [UInt8](repeating: 255, count: 1 + previous * 40_000)
+  if world.size > 1 {
+    try sent.withUnsafeBytes { sent in
+      try received.withUnsafeMutableBytes { try world.exchange(sent, to: next, $0, from: previous) }
+    }
+    expect(received.allSatisfy { $0 == UInt8(previous) }, "exchange in a circle")
+  }
+  let isEven = world.rank % 2 == 0
+  let partner = world.rank ^ 1
+  if partner < world.size {
+    var byte: [UInt8] = [7]
+    try byte.withUnsafeMutableBytes { bytes in
+      let none = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+      if isEven {
+        try world.exchange(UnsafeRawBufferPointer(bytes), to: partner, none, from: partner)
+      } else {
+        bytes[0] = 0
+        try world.exchange(UnsafeRawBufferPointer(none), to: partner, bytes, from: partner)
+      }
+    }
+    expect(byte == [7], "exchange in one direction")
+  }
+  let gatheredBytes = try world.gatherBytes([UInt8](repeating: 3, count: world.rank))
+  expect(gatheredBytes?.map(\.count) == (world.isRoot ? ranks : nil), "gatherBytes")
+  violations += try treeSumViolations(world)
+
   expect(try world.onRoot { world.rank } == (world.isRoot ? 0 : nil), "onRoot's result")
   do {
     try world.onRoot { throw ContractError() }
@@ -70,6 +99,44 @@ public func worldContractViolations(_ world: any World) throws -> [String] {
     expect((failure.cause is ContractError) == (world.rank == last), "onAll's cause")
   }
   try world.barrier()
+  return violations
+}
+
+/// Sums along the tree must have the bits of one rank that holds all blocks.
+private func treeSumViolations(_ world: any World) throws -> [String] {
+  var violations: [String] = []
+  for blocksPerRank in 1...3 {
+    let blocks = world.size * blocksPerRank
+    let count = 1000
+    /// Numbers whose sum depends on the order.
+    func value(_ block: Int, _ index: Int) -> Float { 1 / Float(1 + index * 7 + block * 13) }
+    func sum(_ node: SumTree, _ index: Int) -> Float {
+      node.isLeaf
+        ? value(node.blocks.lowerBound, index) : sum(node.halves.left, index) + sum(node.halves.right, index)
+    }
+    let treeSum = TreeSum(world, blocks: blocks, elements: count)
+    let buffer = FloatBuffer(count: count * treeSum.ownNodes.count)
+    let vectors = treeSum.ownNodes.indices.map { buffer.elements.slice($0 * count..<($0 + 1) * count) }
+    for (node, vector) in zip(treeSum.ownNodes, vectors) {
+      for index in 0..<count { vector[index] = sum(node, index) }
+    }
+    try treeSum.reduce(vectors)
+    try treeSum.share(vectors[0])
+    let tree = SumTree(count: blocks)
+    if !(0..<count).allSatisfy({ vectors[0][$0] == sum(tree, $0) }) {
+      violations.append("rank \(world.rank) of \(world.size): tree sum over \(blocks) blocks")
+    }
+    let totals = try treeSum.totals(
+      ofBlocks: treeSum.ownBlocks.map { 1 / Double($0 + 3) },
+      ofSections: treeSum.ownSections.map { 1 / Double($0.lowerBound + 1) })
+    let alone = TreeSum(ThreadWorld.single(), blocks: blocks, elements: count)
+    let expected = try alone.totals(
+      ofBlocks: alone.ownBlocks.map { 1 / Double($0 + 3) },
+      ofSections: alone.ownSections.map { 1 / Double($0.lowerBound + 1) })
+    if totals != expected {
+      violations.append("rank \(world.rank) of \(world.size): totals over \(blocks) blocks")
+    }
+  }
   return violations
 }
 

@@ -8,6 +8,8 @@ public final class RightFactor {
 
   /// `[ceil(N / panelColumns), K, panelColumns]`, the columns beyond N zero; empty with OpenBLAS.
   private let panels: FloatBuffer
+  /// A checksum over the bits of the matrix whose transpose was prepared last; 0 with OpenBLAS.
+  public private(set) var checksum: UInt64 = 0
   /// What was prepared last, where OpenBLAS is to read it.
   private var source: Factor?
   /// What the products start from that start from nothing, and a tile at the edge of the result.
@@ -69,6 +71,8 @@ extension RightFactor {
   }
 
   private func packTranspose(_ matrix: Matrix) {
+    var bits = SIMD16<UInt32>.zero
+    var bitsAtEdges: UInt32 = 0
     let side = BlockTransposer.side
     let source = TileRows(matrix.base, stride: inner)
     for index in 0..<panelCount(columns) {
@@ -80,17 +84,20 @@ extension RightFactor {
           let block = source.from(row: column).from(column: k)
           let place = target.from(row: k).from(column: column - firstColumn)
           if column + side <= lastColumn, k + side <= inner {
-            transposer.transpose(block, to: place)
+            bits &+= transposer.transpose(block, to: place)
           } else {
             for row in 0..<min(side, lastColumn - column) {
               for offset in 0..<min(side, inner - k) {
-                place.from(row: offset).base[row] = block.from(row: row).base[offset]
+                let element = block.from(row: row).base[offset]
+                place.from(row: offset).base[row] = element
+                bitsAtEdges &+= element.bitPattern
               }
             }
           }
         }
       }
     }
+    checksum = (0..<Lanes.scalarCount).reduce(UInt64(bitsAtEdges)) { ($0 &* 31) &+ UInt64(bits[$1]) }
   }
 }
 

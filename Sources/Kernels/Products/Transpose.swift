@@ -8,14 +8,21 @@ struct BlockTransposer: ~Copyable {
   private let second = FloatBuffer(count: side * side)
 
   /// `target[c, r] = source[r, c]` for `side` rows and columns; the strides are from row to row.
+  ///
+  /// - Returns: the sum of the elements' bits, each lane for itself.
   @inline(__always)
-  func transpose(_ source: TileRows, to target: TileRows) {
+  func transpose(_ source: TileRows, to target: TileRows) -> SIMD16<UInt32> {
+    var bits = SIMD16<UInt32>.zero
+    for row in 0..<Self.side {
+      bits &+= unsafeBitCast(loadLanes(source.from(row: row).base), to: SIMD16<UInt32>.self)
+    }
     shuffle(source, TileRows(first.elements.base, stride: Self.side))
     shuffle(
       TileRows(first.elements.base, stride: Self.side), TileRows(second.elements.base, stride: Self.side))
     shuffle(
       TileRows(second.elements.base, stride: Self.side), TileRows(first.elements.base, stride: Self.side))
     shuffle(TileRows(first.elements.base, stride: Self.side), target)
+    return bits
   }
 
   @inline(__always)

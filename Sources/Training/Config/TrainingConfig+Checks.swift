@@ -71,7 +71,7 @@ extension TrainingConfig {
     try require("max-skipped-steps", maxSkippedSteps, in: 1...Int.max)
     try require("max-steps", maxSteps ?? 1, in: 1...Int.max)
     try require("checkpoint-every", checkpointEvery ?? 1, in: 1...Int.max)
-    try require("check-every", checkEvery ?? 1, in: 1...Int.max)
+    try require("check-every", checkEvery, in: 1...Int.max)
     try require("keep", keep, in: 1...Int.max)
     try require("sample-length", sampleLength, in: 0...1_000_000)
     try require("blocks", blocks, in: 1...Self.maximumBlocks)

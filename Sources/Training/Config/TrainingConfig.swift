@@ -62,8 +62,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var checkpointEvery: Int?
   /// How many `step-K` checkpoints to keep.
   public var keep = 3
-  /// Compare the parameters of all ranks every so many steps, or nil.
-  public var checkEvery: Int?
+  /// Compare the parameters of all ranks every so many steps.
+  public var checkEvery = 100
   /// How the ranks' gradients are added up.
   public var reduce = ReduceMode.auto
   /// The groups of streams that are added up along a tree; ranks hold whole ones.

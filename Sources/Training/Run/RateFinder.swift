@@ -42,7 +42,7 @@ public struct RateFinder {
   /// The rate of step `step`.
   public func rate(_ step: Int) -> Double {
     let part = steps == 1 ? 0 : Double(step) / Double(steps - 1)
-    return rates.lowerBound * pow(rates.upperBound / rates.lowerBound, part)
+    return rates.lowerBound * PortableMath.exp(part * PortableMath.log(rates.upperBound / rates.lowerBound))
   }
 
   /// Runs on every rank; afterwards parameters, moments, hidden state and position are as they were.

@@ -59,7 +59,7 @@ public struct RunStart {
 
 extension String {
   /// `checkpointEvery` as `checkpoint-every`.
-  fileprivate var hyphenated: String {
+  var hyphenated: String {
     map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
   }
 }

@@ -29,14 +29,17 @@ public final class TrainingRun {
   ///
   /// - Parameters:
   ///   - observer: used on rank 0 only.
+  ///   - inspectors: of this rank.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
   public init(
-    _ start: RunStart, _ world: any World, _ observer: any RunObserver, _ logger: Logger
+    _ start: RunStart, _ world: any World, _ observer: any RunObserver, _ logger: Logger,
+    inspectors: [any StepInspector] = []
   ) throws {
     let config = start.config
     self.config = config
     self.world = world
     self.logger = logger
+    try config.checkAllRanksStartedAlike(world)
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
     logger.debug(
@@ -49,6 +52,7 @@ public final class TrainingRun {
     }
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
+    trainer.inspectors = inspectors
     if start.resumesRun { try trainer.restore(start.checkpoint, text) }
     recorder = try world.onRoot {
       try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
@@ -88,7 +92,7 @@ public final class TrainingRun {
       logger.warning("step \(record.step + 1): loss or gradient is not finite, step skipped on all ranks")
       if trainer.progress.skippedInARow >= config.maxSkippedSteps { try stopDiverged() }
     }
-    if let every = config.checkEvery, trainer.progress.step % every == 0 { try trainer.checkRanksAgree() }
+    if trainer.progress.step % config.checkEvery == 0 { try trainer.checkRanksAgree() }
     if let every = config.checkpointEvery, trainer.progress.step % every == 0 {
       try onRootWithStates { try $0.saveStep($1) }
     }

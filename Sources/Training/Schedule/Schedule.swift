@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 
 /// How the learning rate changes within a phase. Each is a pure function of the position in the phase, so that a
 /// resumed run takes the same rates.
@@ -50,7 +50,7 @@ public enum Schedule: Equatable, Sendable {
 ///
 /// The first cycle has `nb = cycleLength * nominal steps per epoch` steps, each further one `cycleMult` times as many
 /// as the one before. While the phase's step index is under `nb / 20` the rate is `base / 100`; else it is
-/// `base / 2 * (1 + cos(pi * c / nb))`, `c` counting the cycle's steps, those of the warm-up included.
+/// `base / 2 * (1 + PortableMath.cos(pi * c / nb))`, `c` counting the cycle's steps, those of the warm-up included.
 public struct CosineRestarts: Equatable, Sendable {
   /// In epochs.
   public var cycleLength: Int
@@ -85,7 +85,7 @@ public struct CosineRestarts: Equatable, Sendable {
     if Double(position.step) < Double(cycle.length) / Self.warmupDivisor {
       return base / Self.warmupRateDivisor
     }
-    return base / 2 * (1 + cos(.pi * Double(cycle.step) / Double(cycle.length)))
+    return base / 2 * (1 + PortableMath.cos(.pi * Double(cycle.step) / Double(cycle.length)))
   }
 }
 
@@ -102,6 +102,6 @@ private enum OneCycle {
 
   /// Half a cosine from `a` at 0 to `b` at 1.
   private static func between(_ a: Double, _ b: Double, _ part: Double) -> Double {
-    b + (a - b) / 2 * (1 + cos(.pi * part))
+    b + (a - b) / 2 * (1 + PortableMath.cos(.pi * part))
   }
 }

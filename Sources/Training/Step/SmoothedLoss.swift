@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 
 /// An exponentially weighted mean of the training loss, corrected for its start at zero.
 public struct SmoothedLoss: Codable, Equatable, Sendable {
@@ -17,6 +17,6 @@ public struct SmoothedLoss: Codable, Equatable, Sendable {
 
   /// In the unit of the losses; nil before the first.
   public var value: Double? {
-    count == 0 ? nil : average / (1 - pow(Self.decay, Double(count)))
+    count == 0 ? nil : average / (1 - PortableMath.power(Self.decay, count))
   }
 }

@@ -17,14 +17,19 @@ public final class Trainer {
   /// Told which phase begins, where somebody measures.
   public var clock: PhaseClock? { didSet { pass.clock = clock } }
 
+  /// Called at every step.
+  public var inspectors: [any StepInspector] = []
+  /// Over the bits of the parameters that each step so far has used.
+  private(set) var usedParametersHash: UInt64 = 0
+
   let world: any World
-  private let streams: TextStreams
+  let streams: TextStreams
   private let phases: [Phase]
   private let lengths: WindowLengths
   private let random: RandomSource
   let reduction: any GradientReduction
-  private let pass: WindowPass
-  private var window: TextWindow
+  let pass: WindowPass
+  private(set) var window: TextWindow
 
   /// What one step did. Losses are means over all characters of the global batch.
   public struct StepRecord: Equatable, Sendable {
@@ -73,15 +78,20 @@ public final class Trainer {
     clock?.enter(.text)
     let length = readNextWindow()
     let dropout = dropoutSite
+    for inspector in inspectors { try inspector.stepBegins(self) }
     _ = pass.forward(window.inputs, state: state, dropout: dropout)
+    usedParametersHash = usedParametersHash &* 31 &+ pass.checksum
+    for inspector in inspectors { try inspector.forwardEnded(self) }
     pass.backward(
       window.inputs, window.targets, dropped: dropout != nil, scale: 1 / Float(config.bs * length),
       into: reduction.parts)
     clock?.enter(.reduce)
     let record = try combine(length, learningRate)
+    for inspector in inspectors { try inspector.gradientCombined(self) }
     if record.isFinite { try update(record) }
     clock?.stop()
     advance(past: record)
+    for inspector in inspectors { try inspector.stepEnded(self, record) }
     return record
   }
 
@@ -164,7 +174,7 @@ public final class Trainer {
 
 extension Trainer {
   /// Reads the next window and returns its length, T.
-  private func readNextWindow() -> Int {
+  func readNextWindow() -> Int {
     let left = streams.columns - 1 - progress.cursor
     let length = lengths.length(step: progress.step, left: left)
     streams.read(&window, column: progress.cursor, length: length)

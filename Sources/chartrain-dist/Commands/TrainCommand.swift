@@ -9,29 +9,37 @@ struct TrainCommand: RankedCommand {
     commandName: "train",
     abstract: "Train a model, on as many ranks as mpirun starts.")
 
+  @Flag(help: "Print a hash of the weights after each step: the same as debug prints.")
+  var printHash = false
+
+  @Option(help: .hidden, transform: Self.fault)
+  var plantFault: (step: Int, rank: Int)?
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     let config = options.output.resume == nil ? try options.config() : nil
     if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
-      let start = try config.map(RunStart.init) ?? resumed(world)
-      let logger = Self.logger(start.config, world)
+      let start = try config.map(RunStart.init) ?? options.resumedStart(world)
+      let logger = ConsoleLogHandler.logger(
+        quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot)
       setOpenBLASThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
-      try TrainingRun(start, world, observer, logger).run()
+      try TrainingRun(start, world, observer, logger, inspectors: inspectors).run()
     }
   }
 
-  private func resumed(_ world: any World) throws -> RunStart {
-    var given = TrainingConfig()
-    options.output.apply(to: &given)
-    return try RunStart(
-      resuming: options.output.resume!, world, Self.logger(given, world), options.apply)
+  private var inspectors: [any StepInspector] {
+    let planted = plantFault.map { [PlantedFault(step: $0.step, rank: $0.rank)] } ?? []
+    return planted + (printHash ? [HashPrinter { Terminal.write($0 + "\n") }] : [])
   }
 
-  private static func logger(_ config: TrainingConfig, _ world: any World) -> Logger {
-    ConsoleLogHandler.logger(quiet: config.quiet, verbose: config.verbose, speaks: world.isRoot)
+  /// A step and a rank, such as `7,1`.
+  @Sendable private static func fault(_ text: String) throws -> (step: Int, rank: Int) {
+    let numbers = text.split(separator: ",").compactMap { Int($0) }
+    guard numbers.count == 2 else { throw ValidationError("expected STEP,RANK") }
+    return (numbers[0], numbers[1])
   }
 }

@@ -42,7 +42,8 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Every so many steps, check that all ranks hold the same parameters, bit by bit.", valueName: "steps"),
+      "Every so many steps, check that all ranks hold and have used the same parameters, bit by bit. Default: \(standard.checkEvery).",
+      valueName: "steps"),
     transform: Number.whole)
   var checkEvery: Int?
 

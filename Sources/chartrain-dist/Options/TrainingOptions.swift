@@ -36,6 +36,16 @@ struct TrainingOptions: ParsableArguments {
     output.apply(to: &config)
   }
 
+  /// The run that `--resume` names, with what else is given.
+  ///
+  /// - Throws: `AgreedFailure`; `RankError`.
+  func resumedStart(_ world: any World) throws -> RunStart {
+    var given = TrainingConfig()
+    output.apply(to: &given)
+    let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
+    return try RunStart(resuming: output.resume!, world, logger, apply)
+  }
+
   /// A bar on rank 0, where it has a terminal.
   func progressBar(_ world: any World) throws -> ProgressBar? {
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI

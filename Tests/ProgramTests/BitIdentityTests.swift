@@ -1,0 +1,121 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The same bits on any number of ranks, under mpirun and in one process.
+@Suite struct BitIdentityTests {
+  private let directory = TemporaryDirectory()
+
+  /// Everything that makes a step more than a sum: dropout, clipping, random windows, restarts, two epochs with a validation between.
+  private func options(_ cell: String) throws -> [String] {
+    let text = (0..<900).map { "the \($0 * 7919 % 613) of the \($0 * 31 % 97)\n" }.joined()
+    try text.write(toFile: directory.path("text"), atomically: true, encoding: .utf8)
+    return [
+      "--train", directory.path("text"), "--cell", cell, "--layers", "2", "--hidden", "20", "--embedding",
+      "9",
+      "--bs", "26", "--bptt", "10", "--bptt-jitter", "--dropout", "0.3", "--clip-norm", "0.5", "--lr", "0.01",
+      "--epochs", "2", "--schedule", "cosine", "--sample-length", "0", "--reduce", "tree",
+    ]
+  }
+
+  /// The tensors' bytes of the run's last checkpoint: parameters, moments and states.
+  private func tensorData(_ run: String) throws -> Data {
+    let file = try Data(
+      contentsOf: URL(fileURLWithPath: directory.path(run) + "/checkpoints/last.safetensors"))
+    let headerLength = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    return file.dropFirst(8 + headerLength)
+  }
+
+  private func train(_ name: String, _ options: [String], ranks: Int, program: String = "chartrain-dist")
+    throws -> Data
+  {
+    let outcome = try Program.run(
+      program, ["--run-dir", name] + options, ranks: ranks, currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return try tensorData(name)
+  }
+
+  @Test(arguments: ["rnn", "gru", "lstm"])
+  func onAnyNumberOfRanks(cell: String) throws {
+    let options = try options(cell)
+    let expected = try train("m1", options, ranks: 1)
+    #expect(expected.count > 10_000)
+    for ranks in [2, 4, 8] {
+      #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "mpirun with \(ranks) ranks")
+    }
+    for ranks in [1, 2, 4, 8] {
+      let outcome = try Program.run(
+        "chartrain-dist", ["debug", "--ranks", "\(ranks)", "--run-dir", "d\(ranks)"] + options,
+        currentDirectory: directory.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try tensorData("d\(ranks)") == expected, "debug with \(ranks) ranks")
+    }
+  }
+
+  /// Ranks whose blocks are no whole node of the tree.
+  @Test(arguments: [6, 12])
+  func alsoWhereRanksAreNoPowerOfTwo(blocks: Int) throws {
+    let options = try options("lstm") + ["--blocks", "\(blocks)"]
+    let expected = try train("m1", options, ranks: 1)
+    for ranks in [2, 3, 6] {
+      #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "\(ranks) ranks")
+    }
+  }
+
+  @Test func theHashesOfDebugAreThoseOfTrain() throws {
+    let options = try options("gru") + ["--max-steps", "9"]
+    func hashes(_ arguments: [String], ranks: Int?) throws -> [Substring] {
+      let outcome = try Program.run(
+        "chartrain-dist", arguments + options, ranks: ranks, currentDirectory: directory.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return outcome.output.split(separator: "\n").filter { $0.hasPrefix("step ") && $0.contains("hash") }
+    }
+    let trained = try hashes(["train", "--print-hash", "--run-dir", "t"], ranks: 2)
+    #expect(trained.count == 9)
+    #expect(Set(trained.map { $0.suffix(16) }).count == 9, "every step moves the weights")
+    #expect(try hashes(["debug", "--ranks", "4", "--run-dir", "d"], ranks: nil) == trained)
+  }
+
+  @Test func aFlippedBitIsFoundAtTheNextCheck() throws {
+    let outcome = try Program.run(
+      "chartrain-dist",
+      ["--run-dir", "run", "--plant-fault", "7,2", "--check-every", "10", "--checkpoint-every", "5"]
+        + options("lstm"),
+      ranks: 4, currentDirectory: directory.path)
+    #expect(outcome.status == 1)
+    #expect(
+      outcome.errorLines == [
+        "chartrain-dist: error: after step 10, expected the same parameters on all ranks, found others on rank 2"
+      ])
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory.path("run") + "/checkpoints")
+    #expect(files == ["step-5.safetensors"], "the last good checkpoint, and no later one")
+  }
+
+  @Test func ranksStartedOtherwiseAreNamed() throws {
+    let program = Program.path("chartrain-dist")
+    let outcome = try Program.run(
+      ["mpirun", "-q", "-n", "2", program, "--hidden", "32", ":", "-n", "1", program, "--hidden", "48"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 64)
+    let found = "expected --hidden 32 as on the other ranks, found 48"
+    #expect(outcome.errorLines.count == 1)
+    #expect(outcome.errorLines.first?.hasPrefix("chartrain-dist: error: rank 2 on ") == true)
+    #expect(outcome.errorLines.first?.hasSuffix(found) == true)
+  }
+
+  @Test func treeNeedsRanksThatDivideTheBlocks() throws {
+    let refused = try Program.run(
+      "chartrain-dist", ["--run-dir", "run"] + options("rnn"), ranks: 3, currentDirectory: directory.path)
+    #expect(refused.status == 64)
+    #expect(
+      refused.errorLines == [
+        "chartrain-dist: error: --blocks: expected with --reduce tree a multiple of the 3 ranks, found 8"
+      ])
+    let automatic = try Program.run(
+      "chartrain-dist", ["--run-dir", "run", "--max-steps", "2", "--hidden", "8", "--reduce", "auto"],
+      ranks: 3,
+      currentDirectory: directory.path)
+    #expect(automatic.status == 0)
+    #expect(automatic.errors.contains("3 ranks do not divide 8 blocks"))
+  }
+}
