@@ -26,11 +26,9 @@ import Testing
     return file.dropFirst(8 + headerLength)
   }
 
-  private func train(_ name: String, _ options: [String], ranks: Int, program: String = "chartrain-dist")
-    throws -> Data
-  {
-    let outcome = try Program.run(
-      program, ["--run-dir", name] + options, ranks: ranks, currentDirectory: directory.path)
+  private func train(_ name: String, _ options: [String], ranks: Int, program: String? = nil) throws -> Data {
+    let command = ["mpirun", "-q", "-n", "\(ranks)", program ?? Program.path("chartrain-dist")]
+    let outcome = try Program.run(command + ["--run-dir", name] + options, currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     return try tensorData(name)
   }
@@ -60,6 +58,35 @@ import Testing
     for ranks in [2, 3, 6] {
       #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "\(ranks) ranks")
     }
+  }
+
+  static let narrowProgram = Program.variant("x86-64-v3", configuration: "release")
+
+  @Test(
+    .enabled(if: narrowProgram != nil, "launch/variants has not built for x86-64-v3"),
+    arguments: ["gru", "lstm"])
+  func alsoWithNarrowerRegisters(cell: String) throws {
+    let options = try options(cell)
+    let wide = try train("wide", options, ranks: 1)
+    #expect(try train("narrow", options, ranks: 2, program: Self.narrowProgram) == wide)
+  }
+
+  private static func sanitized(_ name: String) -> String? {
+    Program.variant("\(name)-sanitizer", configuration: "debug")
+  }
+
+  /// All ranks in one process, where the sanitizer sees them all; a short run of a small model.
+  @Test(
+    .enabled(
+      if: sanitized("thread") != nil && sanitized("address") != nil,
+      "launch/variants has not built with sanitizers"), arguments: ["thread", "address"])
+  func theSanitizersFindNothing(sanitizer: String) throws {
+    let options = try options("lstm") + ["--hidden", "12", "--max-steps", "4"]
+    let command = [Self.sanitized(sanitizer)!, "debug", "--ranks", "4", "--run-dir", sanitizer]
+    let outcome = try Program.run(command + options, currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(!outcome.errors.contains("Sanitizer"), "\(outcome.errors)")
+    #expect(outcome.output.contains("step 4  loss"))
   }
 
   @Test func theHashesOfDebugAreThoseOfTrain() throws {

@@ -20,6 +20,13 @@ public enum Program {
 
   public static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
 
+  /// The program as `launch/variants` has built it once more, or nil if it has not.
+  public static func variant(_ name: String, configuration: String) -> String? {
+    let path = directory.deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("\(name)/\(configuration)/chartrain-dist").path
+    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+  }
+
   /// Runs `name` of this package on `ranks` ranks under mpirun, or without mpirun where `ranks` is nil.
   public static func run(
     _ name: String, _ arguments: [String], ranks: Int? = nil, environment: [String: String] = [:],
