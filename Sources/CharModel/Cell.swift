@@ -52,6 +52,13 @@ public struct CellForward {
   /// `[B, H]`, to be written: the state after the step.
   public let h: Matrix
   public let c: Matrix
+
+  /// The same for some of the streams.
+  func of(_ streams: Range<Int>) -> CellForward {
+    CellForward(
+      gates: gates.rows(streams), hiddenGates: hiddenGates.rows(streams), previousH: previousH.rows(streams),
+      previousC: previousC.rowsIfAny(streams), h: h.rows(streams), c: c.rowsIfAny(streams))
+  }
 }
 
 /// What ``Cell/backward(_:)`` reads and writes: one time step of one layer.
@@ -71,4 +78,18 @@ public struct CellBackward {
   public let dH: Matrix
   /// `[B, H]`. Before: the gradient by `c`, from later steps only. After: the gradient by `previousC`.
   public let dC: Matrix
+
+  /// The same for some of the streams.
+  func of(_ streams: Range<Int>) -> CellBackward {
+    CellBackward(
+      gates: gates.rows(streams), hiddenGates: hiddenGates.rows(streams), previousH: previousH.rows(streams),
+      previousC: previousC.rowsIfAny(streams), h: h.rows(streams), c: c.rowsIfAny(streams),
+      dH: dH.rows(streams),
+      dC: dC.rowsIfAny(streams))
+  }
+}
+
+extension Matrix {
+  /// The rows of `range`, or none of a matrix without rows, as a state has that the cell lacks.
+  fileprivate func rowsIfAny(_ range: Range<Int>) -> Matrix { rows == 0 ? self : self.rows(range) }
 }

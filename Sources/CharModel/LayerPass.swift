@@ -26,12 +26,14 @@ final class LayerPass {
   private let hiddenForward: RightFactor
   private let inputBackward: RightFactor
   private let hiddenBackward: RightFactor
+  private let team: ThreadTeam
   private let memory: PassMemory
 
   init(
-    _ config: ModelConfig, _ weights: LayerWeights, streams: Int, capacity: Int, _ backend: ProductBackend
+    _ config: ModelConfig, _ weights: LayerWeights, streams: Int, capacity: Int, _ compute: Compute
   ) {
     self.weights = weights
+    team = compute.team
     cell = config.cell.cell
     self.streams = streams
     hidden = config.hidden
@@ -46,10 +48,10 @@ final class LayerPass {
     dC = memory.matrix(memoryStreams, hidden)
     startBias = memory.matrix(1, gateRows)
     let inputWidth = weights.inputWeight.columns
-    inputForward = RightFactor(inner: inputWidth, columns: gateRows, backend)
-    hiddenForward = RightFactor(inner: hidden, columns: gateRows, backend)
-    inputBackward = RightFactor(inner: gateRows, columns: inputWidth, backend)
-    hiddenBackward = RightFactor(inner: gateRows, columns: hidden, backend)
+    inputForward = RightFactor(inner: inputWidth, columns: gateRows, compute)
+    hiddenForward = RightFactor(inner: hidden, columns: gateRows, compute)
+    inputBackward = RightFactor(inner: gateRows, columns: inputWidth, compute)
+    hiddenBackward = RightFactor(inner: gateRows, columns: hidden, compute)
     self.memory = memory
   }
 
@@ -97,10 +99,10 @@ extension LayerPass {
       hiddenForward.multiply(
         at(t, h), from: C.keepsHiddenGatesApart ? .bias(weights.hiddenBias) : .accumulating, into: hiddenGates
       )
-      C.forward(
-        CellForward(
-          gates: at(t, gates), hiddenGates: hiddenGates,
-          previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c)))
+      let step = CellForward(
+        gates: at(t, gates), hiddenGates: hiddenGates,
+        previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c))
+      team.share(streams) { streams, _ in C.forward(step.of(streams)) }
     }
   }
 
@@ -158,11 +160,10 @@ extension LayerPass {
     for t in (0..<length).reversed() {
       add(at(t, dOutput).elements, to: dH.elements)
       let hiddenGates = at(t, hiddenGates)
-      C.backward(
-        CellBackward(
-          gates: at(t, gates), hiddenGates: hiddenGates,
-          previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c),
-          dH: dH, dC: dC))
+      let step = CellBackward(
+        gates: at(t, gates), hiddenGates: hiddenGates,
+        previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c), dH: dH, dC: dC)
+      team.share(streams) { streams, _ in C.backward(step.of(streams)) }
       if t > 0 { hiddenBackward.multiply(hiddenGates, from: .accumulating, into: dH) }
     }
   }

@@ -30,6 +30,7 @@ public final class WindowPass {
   private var rowLosses: [Double]
   private let gradientProduct: GradientProduct
   private let embeddingSums: VectorStack
+  private let team: ThreadTeam
   private let memory: PassMemory
 
   /// Which random numbers a window's dropout draws.
@@ -51,21 +52,22 @@ public final class WindowPass {
   ///   - capacity: the largest T.
   ///   - depth: that of the deepest `SumTree` of a gradient.
   public init(
-    _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, _ backend: ProductBackend
+    _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, _ compute: Compute
   ) {
     precondition(streams >= 1 && capacity >= 1)
     let config = parameters.config
     let rows = capacity * streams
     let memory = PassMemory()
     self.parameters = parameters
+    team = compute.team
     self.streams = streams
     self.capacity = capacity
     tokens = TokenInput(parameters, streams: streams, capacity: capacity)
     layers = parameters.layers.map {
-      LayerPass(config, $0, streams: streams, capacity: capacity, backend)
+      LayerPass(config, $0, streams: streams, capacity: capacity, compute)
     }
-    outputForward = RightFactor(inner: config.hidden, columns: config.vocabulary, backend)
-    outputBackward = RightFactor(inner: config.vocabulary, columns: config.hidden, backend)
+    outputForward = RightFactor(inner: config.hidden, columns: config.vocabulary, compute)
+    outputBackward = RightFactor(inner: config.vocabulary, columns: config.hidden, compute)
     let boundaries = config.dropout > 0 ? config.layers - 1 : 0
     dropped = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
     masks = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
@@ -74,7 +76,7 @@ public final class WindowPass {
     logits = memory.matrix(rows, config.vocabulary)
     rowLosses = [Double](repeating: 0, count: rows)
     gradientProduct = GradientProduct(
-      rows: rows, columns: max(config.gateRows, config.vocabulary), depth: depth, backend)
+      rows: rows, columns: max(config.gateRows, config.vocabulary), depth: depth, compute)
     embeddingSums = VectorStack(capacity: config.vocabulary * config.embedding, depth: depth)
     self.memory = memory
   }
@@ -189,11 +191,11 @@ public final class WindowPass {
 
   /// Draws the masks behind layer `k` and applies them to its output.
   private func drop(_ k: Int, _ length: Int, _ dropout: DropoutSite) {
-    for t in 0..<length {
-      for b in 0..<streams {
-        dropout.random.fillDropoutMask(
-          masks[k].row(t * streams + b), dropout: parameters.config.dropout,
-          at: .init(step: dropout.step, layer: k, time: t, stream: dropout.firstStream + b))
+    team.share(length * streams) { rows, _ in
+      for row in rows {
+        let site = RandomSource.Site(
+          step: dropout.step, layer: k, time: row / streams, stream: dropout.firstStream + row % streams)
+        dropout.random.fillDropoutMask(masks[k].row(row), dropout: parameters.config.dropout, at: site)
       }
     }
     let rows = 0..<length * streams

@@ -83,7 +83,7 @@ import Training
       for tensor in parameters.layout.tensors {
         try file.read(header.tensor(named: tensor.name)!, into: parameters.elements(of: tensor))
       }
-      pass = WindowPass(parameters, streams: streams, capacity: windowLengths.max()!, .simd)
+      pass = WindowPass(parameters, streams: streams, capacity: windowLengths.max()!, Compute(.simd))
       tokens = try Self.values("tokens", file).map { UInt16($0) }
     }
 

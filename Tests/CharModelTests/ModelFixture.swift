@@ -26,7 +26,7 @@ final class ModelFixture {
     parameters.initialise(RandomSource(seed: 3))
     // Twice the usual weights, so that the lower layers matter too.
     for index in 0..<parameters.flat.count { parameters.flat[index] *= 2 }
-    pass = WindowPass(parameters, streams: Self.streams, capacity: length, depth: 2, backend)
+    pass = WindowPass(parameters, streams: Self.streams, capacity: length, depth: 2, Compute(backend))
     var numbers = TestNumbers(17)
     inputs = numbers.tokens(length * Self.streams, below: Self.vocabulary)
     targets = numbers.tokens(length * Self.streams, below: Self.vocabulary)

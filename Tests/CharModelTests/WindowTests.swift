@@ -50,7 +50,7 @@ import Testing
       fixture.inputs, state: HiddenState(fixture.model, streams: ModelFixture.streams),
       dropout: .init(random: random, step: 6, firstStream: 10)
     ).elements.array
-    let alone = WindowPass(fixture.parameters, streams: 1, capacity: ModelFixture.length, .simd)
+    let alone = WindowPass(fixture.parameters, streams: 1, capacity: ModelFixture.length, Compute(.simd))
     for b in 0..<ModelFixture.streams {
       let times = 0..<ModelFixture.length
       let inputs = times.map { fixture.inputs[$0 * ModelFixture.streams + b] }

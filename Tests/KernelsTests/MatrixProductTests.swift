@@ -19,7 +19,7 @@ import Testing
     let bias = TestMatrix(1, n, &numbers)
     let bTransposed = b.transposed
     for isTransposed in [false, true] {
-      let factor = RightFactor(inner: k, columns: n, backend)
+      let factor = RightFactor(inner: k, columns: n, Compute(backend))
       if isTransposed { factor.prepare(transposing: bTransposed.matrix) } else { factor.prepare(b.matrix) }
       for start in ["zero", "bias", "accumulating"] {
         for row in 0..<m {
@@ -52,7 +52,7 @@ import Testing
     let (m, n, k) = (13, 45, 37)
     var numbers = TestNumbers(4)
     let (a, b, found) = (TestMatrix(m, k, &numbers), TestMatrix(k, n, &numbers), TestMatrix(m, n, &numbers))
-    let factor = RightFactor(inner: k, columns: n, .simd)
+    let factor = RightFactor(inner: k, columns: n, Compute(.simd))
     factor.prepare(b.matrix)
     factor.multiply(a.matrix, from: .zero, into: found.matrix)
     for row in 0..<m {
@@ -76,7 +76,7 @@ import Testing
     referenceMultiply(a.transposed.matrix, b.matrix, into: expected.matrix)
     for blocks in [[0..<5], [0..<2, 2..<5], [0..<1, 1..<2, 2..<2, 2..<4, 4..<5]] {
       let tree = SumTree(count: blocks.count)
-      let product = GradientProduct(rows: length * streams, columns: m, depth: tree.depth, backend)
+      let product = GradientProduct(rows: length * streams, columns: m, depth: tree.depth, Compute(backend))
       product.take(
         a.matrix, RowBlocks(length: length, streams: streams, blocks: blocks, merges: tree.merges))
       product.multiply(b.matrix, into: found.matrix)
@@ -97,7 +97,7 @@ import Testing
     let (a, b) = (TestMatrix(length * streams, m, &numbers), TestMatrix(length * streams, n, &numbers))
     let tree = SumTree(count: 8)
     func gradient(_ node: SumTree) -> (weight: [Float], bias: [Float]) {
-      let product = GradientProduct(rows: length * streams, columns: m, depth: tree.depth, .simd)
+      let product = GradientProduct(rows: length * streams, columns: m, depth: tree.depth, Compute(.simd))
       let blocks = node.blocks.map { $0..<$0 + 1 }
       product.take(
         a.matrix, RowBlocks(length: length, streams: streams, blocks: blocks, merges: node.merges))

@@ -60,6 +60,14 @@ import Testing
     }
   }
 
+  @Test(arguments: ["rnn", "gru", "lstm"])
+  func onAnyNumberOfThreads(cell: String) throws {
+    let options = try options(cell) + ["--hidden", "70"]
+    let expected = try train("t1", options, ranks: 1)
+    #expect(try train("t4", options + ["--threads", "4"], ranks: 1) == expected)
+    #expect(try train("t3", options + ["--threads", "3"], ranks: 2) == expected)
+  }
+
   static let narrowProgram = Program.variant("x86-64-v3", configuration: "release")
 
   @Test(

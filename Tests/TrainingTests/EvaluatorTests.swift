@@ -16,7 +16,7 @@ import Training
     parameters.initialise(RandomSource(seed: 2))
     var numbers = TestNumbers(8)
     let tokens = Tokens(.bytes(numbers.tokens(320, below: 9).map { UInt8($0) }))
-    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: "", .simd).evaluate()
+    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: "", Compute(.simd)).evaluate()
     let columns = 320 / streams
     #expect(evaluation.characters == streams * (columns - 1))
     var sum = 0.0

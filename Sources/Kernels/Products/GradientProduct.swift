@@ -5,13 +5,16 @@ public final class GradientProduct {
   /// The rows of the left factor's transpose that lie together.
   private static let leftPanelRows = 8
 
-  private let backend: ProductBackend
+  private let compute: Compute
+  private var backend: ProductBackend { compute.backend }
   /// Packed: `[ceil(M / leftPanelRows), K, leftPanelRows]` and, one panel at a time, `[K, panelColumns]`; what lies beyond M and N is never
   /// used.
   private let leftPanels: FloatBuffer
-  private let rightPanel: FloatBuffer
-  /// The open sums of a tile, `[depth, leftPanelRows, panelColumns]`; the last is the whole tile at the edge of the result.
-  private let stack: FloatBuffer
+  /// For each thread.
+  private let rightPanels: FloatBuffer
+  /// For each thread the open sums of a tile, `[depth + 1, leftPanelRows, panelColumns]`; the last is the whole tile at the edge of the
+  /// result.
+  private let stacks: FloatBuffer
   private let depth: Int
   private let zeros = FloatBuffer(count: panelColumns)
   private let sums: VectorStack
@@ -24,13 +27,14 @@ public final class GradientProduct {
   ///   - rows: the most rows K that are summed over.
   ///   - columns: the most columns M of a left factor.
   ///   - depth: that of the ``SumTree``.
-  public init(rows: Int, columns: Int, depth: Int, _ backend: ProductBackend) {
-    self.backend = backend
+  public init(rows: Int, columns: Int, depth: Int, _ compute: Compute) {
+    self.compute = compute
     self.depth = depth
-    let isPacked = backend == .simd
+    let isPacked = compute.backend == .simd
+    let threads = compute.team.size
     leftPanels = FloatBuffer(count: isPacked ? rows * Self.leftPanelCount(columns) * Self.leftPanelRows : 0)
-    rightPanel = FloatBuffer(count: isPacked ? rows * panelColumns : 0)
-    stack = FloatBuffer(count: isPacked ? (depth + 1) * Self.leftPanelRows * panelColumns : 0)
+    rightPanels = FloatBuffer(count: isPacked ? threads * rows * panelColumns : 0)
+    stacks = FloatBuffer(count: isPacked ? threads * (depth + 1) * Self.leftPanelRows * panelColumns : 0)
     sums = VectorStack(capacity: columns, depth: depth)
   }
 
@@ -42,23 +46,29 @@ public final class GradientProduct {
     let count = rows.rowCount
     precondition(count * Self.leftPanelCount(a.columns) * Self.leftPanelRows <= leftPanels.count)
     let width = 4 * Self.leftPanelRows
-    for first in stride(from: 0, to: a.columns, by: width) {
-      if first + width <= a.columns {
-        rows.forEachRow { number, row in
-          let source = a.base + row * a.columns + first
-          for part in 0..<4 {
-            let eight = UnsafeRawPointer(source + part * 8).loadUnaligned(as: SIMD8<Float>.self)
-            let place = leftPanel(first / 8 + part, count) + number * 8
-            UnsafeMutableRawPointer(place).storeBytes(of: eight, as: SIMD8<Float>.self)
-          }
-        }
-      } else {
-        for column in first..<a.columns {
-          let panel = leftPanel(column / Self.leftPanelRows, count) + column % Self.leftPanelRows
-          rows.forEachRow { number, row in
-            panel[number * Self.leftPanelRows] = a.base[row * a.columns + column]
-          }
-        }
+    compute.team.share((a.columns + width - 1) / width) { groups, _ in
+      for group in groups {
+        packLeft(a, rows, count, columns: group * width..<min(a.columns, (group + 1) * width))
+      }
+    }
+  }
+
+  /// Packs some columns, which begin with a panel: those of four panels where there are so many.
+  private func packLeft(_ a: Matrix, _ rows: RowBlocks, _ count: Int, columns: Range<Int>) {
+    let width = Self.leftPanelRows
+    guard columns.count == 4 * width else {
+      for column in columns {
+        let panel = leftPanel(column / width, count) + column % width
+        rows.forEachRow { number, row in panel[number * width] = a.base[row * a.columns + column] }
+      }
+      return
+    }
+    rows.forEachRow { number, row in
+      let source = a.base + row * a.columns + columns.lowerBound
+      for part in 0..<4 {
+        let eight = UnsafeRawPointer(source + part * width).loadUnaligned(as: SIMD8<Float>.self)
+        let place = leftPanel(columns.lowerBound / width + part, count) + number * width
+        UnsafeMutableRawPointer(place).storeBytes(of: eight, as: SIMD8<Float>.self)
       }
     }
   }
@@ -74,16 +84,21 @@ public final class GradientProduct {
       return openBLASProduct(
         Factor(transposing: left.rows(0..<count)), Factor(b.rows(0..<count)), result, accumulate: false)
     }
-    let tiles = TileSums(rows, depth: depth, stack: stack.elements.base, zeros: zeros.elements.base)
-    for first in stride(from: 0, to: b.columns, by: panelColumns) {
-      let columns = min(panelColumns, b.columns - first)
-      packRight(b, first, columns, rows)
-      for panel in 0..<Self.leftPanelCount(left.columns) {
-        let row = panel * Self.leftPanelRows
-        tiles.compute(
-          left: leftPanel(panel, rows.rowCount), right: rightPanel.elements.base,
-          rows: min(Self.leftPanelRows, left.columns - row), columns: columns,
-          result: TileRows(result.base + row * result.columns + first, stride: result.columns))
+    compute.team.share(panelCount(b.columns)) { panels, member in
+      let right = rightPanels.elements.base + member * (rightPanels.count / compute.team.size)
+      let stack = stacks.elements.base + member * (stacks.count / compute.team.size)
+      let tiles = TileSums(rows, depth: depth, stack: stack, zeros: zeros.elements.base)
+      for panel in panels {
+        let first = panel * panelColumns
+        let columns = min(panelColumns, b.columns - first)
+        pack(b, first, columns, rows, into: right)
+        for leftIndex in 0..<Self.leftPanelCount(left.columns) {
+          let row = leftIndex * Self.leftPanelRows
+          tiles.compute(
+            left: leftPanel(leftIndex, rows.rowCount), right: right,
+            rows: min(Self.leftPanelRows, left.columns - row), columns: columns,
+            result: TileRows(result.base + row * result.columns + first, stride: result.columns))
+        }
       }
     }
   }
@@ -105,8 +120,9 @@ public final class GradientProduct {
     leftPanels.elements.base + index * rowCount * Self.leftPanelRows
   }
 
-  private func packRight(_ b: Matrix, _ first: Int, _ columns: Int, _ rows: RowBlocks) {
-    let target = rightPanel.elements.base
+  private func pack(
+    _ b: Matrix, _ first: Int, _ columns: Int, _ rows: RowBlocks, into target: UnsafeMutablePointer<Float>
+  ) {
     guard columns == panelColumns else {
       return rows.forEachRow { number, row in
         (target + number * panelColumns).update(from: b.base + row * b.columns + first, count: columns)

@@ -4,24 +4,30 @@ public final class RightFactor {
   public let inner: Int
   /// N, the columns of the result.
   public let columns: Int
-  private let backend: ProductBackend
+  private let compute: Compute
+  private var backend: ProductBackend { compute.backend }
 
   /// `[ceil(N / panelColumns), K, panelColumns]`, the columns beyond N zero; empty with OpenBLAS.
   private let panels: FloatBuffer
   /// A checksum over the bits of the matrix whose transpose was prepared last; 0 with OpenBLAS.
-  public private(set) var checksum: UInt64 = 0
+  public var checksum: UInt64 { panelBits.reduce(0) { $0 &* 31 &+ $1 } }
+  /// Of each panel.
+  private var panelBits: [UInt64]
   /// What was prepared last, where OpenBLAS is to read it.
   private var source: Factor?
   /// What the products start from that start from nothing, and a tile at the edge of the result.
   private let zeros = FloatBuffer(count: panelColumns)
   private let edge = FloatBuffer(count: LargestTile.rows * panelColumns)
-  private let transposer = BlockTransposer()
+  /// One for each thread.
+  private let transposers: [BlockTransposer]
 
-  public init(inner: Int, columns: Int, _ backend: ProductBackend) {
+  public init(inner: Int, columns: Int, _ compute: Compute) {
     self.inner = inner
     self.columns = columns
-    self.backend = backend
-    panels = FloatBuffer(count: backend == .simd ? inner * panelCount(columns) * panelColumns : 0)
+    self.compute = compute
+    panelBits = [UInt64](repeating: 0, count: panelCount(columns))
+    transposers = (0..<compute.team.size).map { _ in BlockTransposer() }
+    panels = FloatBuffer(count: compute.backend == .simd ? inner * panelCount(columns) * panelColumns : 0)
   }
 
   /// Takes `matrix` `[K, N]`. It must not change between this and the last product.
@@ -61,43 +67,53 @@ extension RightFactor {
   }
 
   private func pack(_ matrix: Matrix) {
-    for index in 0..<panelCount(columns) {
-      let first = index * panelColumns
-      let source = TileRows(matrix.base + first, stride: columns)
-      copyRows(
-        source, to: TileRows(panel(index), stride: panelColumns), rows: inner,
-        columns: min(panelColumns, columns - first))
+    compute.team.share(panelCount(columns)) { panels, _ in
+      for index in panels {
+        let first = index * panelColumns
+        let source = TileRows(matrix.base + first, stride: columns)
+        copyRows(
+          source, to: TileRows(panel(index), stride: panelColumns), rows: inner,
+          columns: min(panelColumns, columns - first))
+      }
     }
   }
 
   private func packTranspose(_ matrix: Matrix) {
-    var bits = SIMD16<UInt32>.zero
-    var bitsAtEdges: UInt32 = 0
+    panelBits.withUnsafeMutableBufferPointer { panelBits in
+      let bits = panelBits.baseAddress!
+      compute.team.share(panelCount(columns)) { panels, member in
+        for index in panels { bits[index] = packTranspose(matrix, panel: index, transposers[member]) }
+      }
+    }
+  }
+
+  /// Returns a checksum of what it packs.
+  private func packTranspose(_ matrix: Matrix, panel index: Int, _ transposer: BlockTransposer) -> UInt64 {
     let side = BlockTransposer.side
     let source = TileRows(matrix.base, stride: inner)
-    for index in 0..<panelCount(columns) {
-      let target = TileRows(panel(index), stride: panelColumns)
-      let firstColumn = index * panelColumns
-      let lastColumn = min(columns, firstColumn + panelColumns)
-      for column in stride(from: firstColumn, to: lastColumn, by: side) {
-        for k in stride(from: 0, to: inner, by: side) {
-          let block = source.from(row: column).from(column: k)
-          let place = target.from(row: k).from(column: column - firstColumn)
-          if column + side <= lastColumn, k + side <= inner {
-            bits &+= transposer.transpose(block, to: place)
-          } else {
-            for row in 0..<min(side, lastColumn - column) {
-              for offset in 0..<min(side, inner - k) {
-                let element = block.from(row: row).base[offset]
-                place.from(row: offset).base[row] = element
-                bitsAtEdges &+= element.bitPattern
-              }
+    let target = TileRows(panel(index), stride: panelColumns)
+    let firstColumn = index * panelColumns
+    let lastColumn = min(columns, firstColumn + panelColumns)
+    var bits = SIMD16<UInt32>.zero
+    var bitsAtEdges: UInt32 = 0
+    for column in stride(from: firstColumn, to: lastColumn, by: side) {
+      for k in stride(from: 0, to: inner, by: side) {
+        let block = source.from(row: column).from(column: k)
+        let place = target.from(row: k).from(column: column - firstColumn)
+        if column + side <= lastColumn, k + side <= inner {
+          bits &+= transposer.transpose(block, to: place)
+        } else {
+          for row in 0..<min(side, lastColumn - column) {
+            for offset in 0..<min(side, inner - k) {
+              let element = block.from(row: row).base[offset]
+              place.from(row: offset).base[row] = element
+              bitsAtEdges &+= element.bitPattern
             }
           }
         }
       }
     }
-    checksum = (0..<Lanes.scalarCount).reduce(UInt64(bitsAtEdges)) { ($0 &* 31) &+ UInt64(bits[$1]) }
+    return (0..<Lanes.scalarCount).reduce(UInt64(bitsAtEdges)) { ($0 &* 31) &+ UInt64(bits[$1]) }
   }
 }
 

@@ -2,7 +2,7 @@
 ///
 /// Element `(r, c)` of a block has the number `16 r + c`. Putting row `i` and row `i + 8` together, element by element, moves the
 /// first bit of every number to its end; after four times rows and columns have changed places.
-struct BlockTransposer: ~Copyable {
+final class BlockTransposer {
   static let side = Lanes.scalarCount
   private let first = FloatBuffer(count: side * side)
   private let second = FloatBuffer(count: side * side)

@@ -17,7 +17,7 @@ enum PeakProduct {
     for matrix in matrices { for index in 0..<size * size { matrix.elements[index] = Float(index % 7) - 3 } }
     var best = Double.infinity
     for backend in ProductBackend.allCases {
-      let factor = RightFactor(inner: size, columns: size, backend)
+      let factor = RightFactor(inner: size, columns: size, Compute(backend))
       factor.prepare(matrices[1])
       for _ in 0..<repetitions {
         let start = PhaseClock.now()

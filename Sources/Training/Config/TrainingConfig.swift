@@ -70,7 +70,7 @@ public struct TrainingConfig: Equatable, Sendable {
   public var blocks = 8
   /// What computes the products of matrices.
   public var gemm = Gemm.auto
-  /// Threads that matrix products may use on each rank.
+  /// Threads that share each rank's work.
   public var threads = 1
   public var quiet = false
   public var verbose = false

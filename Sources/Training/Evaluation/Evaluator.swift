@@ -46,14 +46,14 @@ public final class Evaluator {
   ///   - name: what an error calls the text.
   /// - Throws: `TextError` if the text is too short for the streams, ``MemoryError``.
   public init(
-    _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, _ backend: ProductBackend
+    _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, _ compute: Compute
   ) throws {
     let split = try StreamSplit(count: tokens.count, streams: streams, name: name)
     let capacity = min(Self.windowLength, split.columns - 1)
     try parameters.config.requireMemory(copies: 1, streams: streams, length: capacity)
     self.parameters = parameters
     text = TextStreams(tokens, streams: 0..<streams, columns: split.columns)
-    pass = WindowPass(parameters, streams: streams, capacity: capacity, backend)
+    pass = WindowPass(parameters, streams: streams, capacity: capacity, compute)
   }
 
   /// The characters that an evaluation predicts.

@@ -29,7 +29,7 @@ final class RunRecorder {
       ? try Evaluator(
         trainer.parameters, text.valid,
         streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName,
-        config.gemm.backend)
+        trainer.compute)
       : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
     directory =

@@ -38,21 +38,27 @@ public final class Adam {
 
   /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
   ///
-  /// - Parameter range: the elements of the flat arrays to move, nil for all; ranks may share the work.
+  /// - Parameters:
+  ///   - range: the elements of the flat arrays to move, nil for all; ranks may share the work.
+  ///   - team: the threads that share it further, nil for the caller alone.
   public func step(
     _ parameters: ParameterSet, _ gradient: ParameterSet, in range: Range<Int>? = nil, learningRate: Double,
-    gradientScale: Double
+    gradientScale: Double, _ team: ThreadTeam? = nil
   ) {
     stepCount += 1
+    let coefficients = AdamCoefficients(
+      learningRate: learningRate, beta1: Self.beta1, beta2: Self.beta2, epsilon: Self.epsilon,
+      stepCount: stepCount,
+      coupledWeightDecay: isDecoupled ? 0 : weightDecay,
+      decoupledWeightDecay: isDecoupled ? weightDecay : 0,
+      gradientScale: gradientScale)
     let range = range ?? 0..<parameters.flat.count
-    adamUpdate(
-      parameters: parameters.flat.slice(range), gradient: gradient.flat.slice(range),
-      firstMoment: firstMoment.flat.slice(range), secondMoment: secondMoment.flat.slice(range),
-      AdamCoefficients(
-        learningRate: learningRate, beta1: Self.beta1, beta2: Self.beta2, epsilon: Self.epsilon,
-        stepCount: stepCount,
-        coupledWeightDecay: isDecoupled ? 0 : weightDecay,
-        decoupledWeightDecay: isDecoupled ? weightDecay : 0,
-        gradientScale: gradientScale))
+    func move(_ part: Range<Int>) {
+      let part = range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound
+      adamUpdate(
+        parameters: parameters.flat.slice(part), gradient: gradient.flat.slice(part),
+        firstMoment: firstMoment.flat.slice(part), secondMoment: secondMoment.flat.slice(part), coefficients)
+    }
+    if let team { team.share(range.count) { part, _ in move(part) } } else { move(0..<range.count) }
   }
 }

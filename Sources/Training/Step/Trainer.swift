@@ -28,6 +28,7 @@ public final class Trainer {
   private let lengths: WindowLengths
   private let random: RandomSource
   let reduction: any GradientReduction
+  let compute: Compute
   let pass: WindowPass
   private(set) var window: TextWindow
 
@@ -62,14 +63,18 @@ public final class Trainer {
     parameters = ParameterSet(model)
     parameters.initialise(random)
     reduction = makeReduction(config, model, world)
+    let compute = Compute(config.gemm.backend, threads: config.threads)
+    self.compute = compute
     adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
     state = HiddenState(model, streams: streams.count)
     pass = WindowPass(
       parameters, streams: streams.count, capacity: longest,
-      depth: reduction.parts.map(\.tree.depth).max()!, config.gemm.backend)
+      depth: reduction.parts.map(\.tree.depth).max()!, compute)
     window = TextWindow(capacity: longest * streams.count)
     if let root = text.root { progress.text = root.fingerprint }
   }
+
+  deinit { compute.team.end() }
 
   /// One window of every stream: forward, backward, combined over all ranks, and Adam's step.
   ///
@@ -203,7 +208,7 @@ extension Trainer {
     clock?.enter(.optimizer)
     adam.step(
       parameters, reduction.gradient, in: reduction.ownElements, learningRate: record.learningRate,
-      gradientScale: scale)
+      gradientScale: scale, compute.team)
     clock?.enter(.reduce)
     try reduction.share(parameters.flat)
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Text
 import Training
 
@@ -40,7 +41,7 @@ struct EvalCommand: ParsableCommand {
           + "read as <unk>")
     }
     let parameters = try checkpoint.loadParameters()
-    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name, .fastest)
+    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name, Compute(.fastest))
       .evaluate()
     if json { return print(try evaluation.jsonLine) }
     print(

@@ -73,7 +73,8 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Threads that each rank's matrix products may use. Default: \(standard.threads).", valueName: "n"),
+      "Threads of each rank, for hosts with more cores than ranks. Default: \(standard.threads).",
+      valueName: "n"),
     transform: Number.whole)
   var threads: Int?
 
