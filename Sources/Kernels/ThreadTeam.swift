@@ -22,7 +22,7 @@ public final class ThreadTeam: @unchecked Sendable {
 
   /// How often a waiting thread looks before it gives up the processor, and how often before it sleeps: some microseconds, then
   /// some tenths of a millisecond.
-  private static let (looks, looksBeforeSleep) = (2_000, 2_200)
+  private static let (looks, looksBeforeSleep) = (50_000, 50_200)
 
   /// - Parameter size: the threads, the caller among them.
   public init(size: Int) {

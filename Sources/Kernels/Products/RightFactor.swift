@@ -123,19 +123,25 @@ extension RightFactor {
   private func multiplyPanels(_ a: Matrix, _ start: ProductStart, _ result: Matrix) {
     let left = TileRows(a.base, stride: a.columns)
     let target = TileRows(result.base, stride: columns)
-    for index in 0..<panelCount(columns) {
-      let first = index * panelColumns
-      let source =
-        switch start {
-        case .zero: TileRows(zeros.elements.base, stride: 0)
-        case .bias(let row): TileRows(row.base + first, stride: 0)
-        case .accumulating: target.from(column: first)
+    compute.team.share(panelCount(columns)) { panels, _ in
+      for index in panels {
+        let first = index * panelColumns
+        let source =
+          switch start {
+          case .zero: TileRows(zeros.elements.base, stride: 0)
+          case .bias(let row): TileRows(row.base + first, stride: 0)
+          case .accumulating: target.from(column: first)
+          }
+        let strip = Strip(
+          rows: a.rows, inner: inner, columns: min(panelColumns, columns - first), left: left,
+          panel: panel(index), start: source, result: target.from(column: first))
+        // Only the last panel has an edge, so that one thread alone needs the memory for it.
+        if strip.columns == panelColumns {
+          strip.compute()
+        } else {
+          strip.compute(through: edge.elements.base)
         }
-      let strip = Strip(
-        rows: a.rows, inner: inner, columns: min(panelColumns, columns - first), left: left,
-        panel: panel(index),
-        start: source, result: target.from(column: first))
-      if strip.columns == panelColumns { strip.compute() } else { strip.compute(through: edge.elements.base) }
+      }
     }
   }
 }
