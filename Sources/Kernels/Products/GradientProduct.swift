@@ -162,23 +162,35 @@ private struct TileSums {
     let isWhole = rows == Self.rows && columns == panelColumns
     let edge = TileRows(stack + depth * Self.size, stride: panelColumns)
     let target = isWhole ? result : edge
-    for row in stride(from: 0, to: Self.rows, by: LargestTile.rows) {
-      for column in stride(from: 0, to: panelColumns, by: TileRow.columns) {
-        computePart(left + row, right + column, result: target.from(row: row).from(column: column))
-      }
+    if columns <= HalfTileRow.columns {
+      computeParts(LargestHalfTile.self, left, right, columns: columns, result: target)
+    } else {
+      computeParts(LargestTile.self, left, right, columns: columns, result: target)
     }
     if !isWhole { copyRows(edge, to: result, rows: rows, columns: columns) }
   }
 
   @inline(__always)
-  private func computePart(
-    _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, result: TileRows
+  private func computeParts<T: Tile>(
+    _: T.Type, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, columns: Int,
+    result: TileRows
+  ) {
+    for row in stride(from: 0, to: Self.rows, by: T.rows) {
+      for column in stride(from: 0, to: columns, by: T.columns) {
+        computePart(T.self, left + row, right + column, result: result.from(row: row).from(column: column))
+      }
+    }
+  }
+
+  @inline(__always)
+  private func computePart<T: Tile>(
+    _: T.Type, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, result: TileRows
   ) {
     var left = TileRows(left, stride: 1)
     var right = UnsafePointer(right)
     var height = 0
     for block in blocks.indices {
-      var tile = LargestTile(zeros)
+      var tile = T(zeros)
       for _ in 0..<blocks[block] {
         tile.addProducts(left, PanelRow(right))
         left = left.from(column: Self.rows)

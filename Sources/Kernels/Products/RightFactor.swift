@@ -156,15 +156,19 @@ private struct Strip {
   let start: TileRows
   let result: TileRows
 
-  /// Computes all rows of a full panel, the largest tiles first.
+  /// Computes all rows, the largest tiles first, and as many columns as whole tiles take.
   func compute() {
+    if columns <= HalfTileRow.columns { sweep(HalfTileRow.self) } else { sweep(TileRow.self) }
+  }
+
+  private func sweep<Row: Tile>(_: Row.Type) {
     var row = 0
     #if CHARTRAIN_WIDE_TILES
-      row = sweep(TwoTiles<TwoTiles<TwoTiles<TileRow>>>.self, from: row)
+      row = sweep(TwoTiles<TwoTiles<TwoTiles<Row>>>.self, from: row)
     #endif
-    row = sweep(TwoTiles<TwoTiles<TileRow>>.self, from: row)
-    row = sweep(TwoTiles<TileRow>.self, from: row)
-    _ = sweep(TileRow.self, from: row)
+    row = sweep(TwoTiles<TwoTiles<Row>>.self, from: row)
+    row = sweep(TwoTiles<Row>.self, from: row)
+    _ = sweep(Row.self, from: row)
   }
 
   /// The same for a panel that is not full, each group of rows by way of `edge` `[LargestTile.rows, panelColumns]`.
@@ -174,7 +178,7 @@ private struct Strip {
       let count = min(LargestTile.rows, rows - row)
       copyRows(start.from(row: row), to: tile, rows: count, columns: columns)
       Strip(
-        rows: count, inner: inner, columns: panelColumns, left: left.from(row: row), panel: panel,
+        rows: count, inner: inner, columns: columns, left: left.from(row: row), panel: panel,
         start: tile,
         result: tile
       ).compute()
@@ -187,7 +191,7 @@ private struct Strip {
   private func sweep<T: Tile>(_: T.Type, from first: Int) -> Int {
     var row = first
     while row + T.rows <= rows {
-      for column in stride(from: 0, to: panelColumns, by: TileRow.columns) {
+      for column in stride(from: 0, to: columns, by: T.columns) {
         computeTile(
           T.self, start: start.from(row: row).from(column: column), left: left.from(row: row), leftStep: 1,
           panel: panel + column, count: inner, result: result.from(row: row).from(column: column))

@@ -29,6 +29,7 @@ struct TileRows {
 /// depend neither on the shape of the tile nor on the width of the processor's registers.
 protocol Tile {
   static var rows: Int { get }
+  static var columns: Int { get }
   init(_ start: TileRows)
   /// Adds to row `i` the factor `left.base[i * left.stride]` times one row of a panel.
   mutating func addProducts(_ left: TileRows, _ right: PanelRow)
@@ -84,7 +85,29 @@ protocol Tile {
     }
   }
 
+  /// For panels of which at most half is used.
+  struct HalfTileRow: Tile {
+    static var rows: Int { 1 }
+    static var columns: Int { Lanes.scalarCount }
+    private var lanes: Lanes
+
+    @inline(__always)
+    init(_ start: TileRows) { lanes = loadLanes(start.base) }
+
+    @inline(__always)
+    mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
+      lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.left, lanes)
+    }
+
+    @inline(__always)
+    mutating func add(_ other: TileRows) { lanes += loadLanes(other.base) }
+
+    @inline(__always)
+    func store(_ result: TileRows) { storeLanes(lanes, result.base) }
+  }
+
   typealias LargestTile = TwoTiles<TwoTiles<TwoTiles<TileRow>>>
+  typealias LargestHalfTile = TwoTiles<TwoTiles<TwoTiles<HalfTileRow>>>
 #else
   struct PanelRow {
     let lanes: Lanes
@@ -113,12 +136,15 @@ protocol Tile {
     func store(_ result: TileRows) { storeLanes(lanes, result.base) }
   }
 
+  typealias HalfTileRow = TileRow
   typealias LargestTile = TwoTiles<TwoTiles<TileRow>>
+  typealias LargestHalfTile = LargestTile
 #endif
 
 /// A tile on top of another of its kind.
 struct TwoTiles<Half: Tile>: Tile {
   static var rows: Int { 2 * Half.rows }
+  static var columns: Int { Half.columns }
   private var upper: Half
   private var lower: Half
 
