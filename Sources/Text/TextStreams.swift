@@ -54,6 +54,9 @@ public struct TextStreams: Sendable {
   /// B, on this rank.
   public var count: Int { streams.count }
 
+  /// The largest token in any of them.
+  public var largestToken: UInt16 { (0..<tokens.count).reduce(0) { max($0, tokens[$1]) } }
+
   /// Fills `window` with the `length` units of every stream from `column` on, and the units after each.
   /// At least one unit must follow the last.
   public func read(_ window: inout TextWindow, column: Int, length: Int) {

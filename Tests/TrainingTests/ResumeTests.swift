@@ -111,10 +111,28 @@ import Training
     #expect(try lines("run").count <= steps + 5)
   }
 
+  /// Each part on other ranks and threads: the same bits as on one without a stop.
   @Test func anotherNumberOfRanksGoesOn() throws {
     let whole = config("whole")
     try TrainingFixture.run(whole, runDirectory: whole.runDir!)
     var interrupted = config("interrupted")
+    interrupted.maxSteps = 70
+    try TrainingFixture.run(interrupted, runDirectory: interrupted.runDir!, ranks: 4)
+    try resume("interrupted", ranks: 2) { $0.maxSteps = 130 }
+    try resume("interrupted", ranks: 8) {
+      $0.maxSteps = nil
+      $0.threads = 2
+    }
+    #expect(try tensorBytes("interrupted") == tensorBytes("whole"))
+  }
+
+  /// Where MPI adds up, nearly the same.
+  @Test func anotherNumberOfRanksGoesOnWithoutTheTree() throws {
+    var whole = config("whole")
+    whole.reduce = .mpi
+    try TrainingFixture.run(whole, runDirectory: whole.runDir!)
+    var interrupted = config("interrupted")
+    interrupted.reduce = .mpi
     interrupted.maxSteps = 70
     try TrainingFixture.run(interrupted, runDirectory: interrupted.runDir!, ranks: 3)
     try resume("interrupted", ranks: 2) { $0.maxSteps = nil }

@@ -1,5 +1,6 @@
 import CProcessor
 import Ranks
+import Text
 
 /// The version of the program and of what it writes down about itself.
 public let programVersion = "0.1.0"
@@ -50,6 +51,22 @@ extension TrainingConfig {
     }
     return values.sorted { $0.key < $1.key }.map { name, value in
       Trait("--\(name.hyphenated)", (try? JSON.line(value)) ?? "")
+    }
+  }
+}
+
+extension SharedText {
+  /// Checks on every rank that its streams are made of the vocabulary that all have.
+  ///
+  /// - Throws: `AgreedFailure` of ``RankStartedOtherwise`` if not; `RankError`.
+  func checkVocabulary(_ world: any World) throws {
+    let counts = try world.allGather(vocabularyCount)
+    try world.onAll {
+      guard vocabularyCount == counts[0], Int(streams.largestToken) < vocabularyCount else {
+        throw RankStartedOtherwise(
+          rank: world.rank, host: world.host, what: "tokens of a vocabulary of", expected: "\(counts[0])",
+          found: "\(max(vocabularyCount, Int(streams.largestToken) + 1))")
+      }
     }
   }
 }

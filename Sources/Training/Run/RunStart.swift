@@ -53,7 +53,8 @@ public struct RunStart {
 
   /// The options that may change when a run goes on.
   static let resumable: Set<String> = [
-    "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "quiet", "verbose", "runDir",
+    "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "threads", "quiet", "verbose",
+    "runDir",
   ]
 }
 

@@ -42,6 +42,7 @@ public final class TrainingRun {
     try config.checkAllRanksStartedAlike(world)
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
+    try text.checkVocabulary(world)
     logger.debug(
       "rank 0 on \(world.host) has read the text; each stream has \(text.split.columns) characters")
     if config.dropout > 0, config.layers == 1 {
