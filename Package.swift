@@ -55,7 +55,7 @@ let package = Package(
     .target(name: "WorldContract", dependencies: ["Ranks", "Kernels"], path: "Tests/WorldContract"),
     .executableTarget(
       name: "world-contract-probe", dependencies: ["WorldContract"], path: "Tests/WorldContractProbe"),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CProcessor", "TestSupport"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),
     .testTarget(
@@ -71,12 +71,15 @@ let package = Package(
         "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "Training", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .testTarget(name: "ProgramTests", dependencies: ["TestSupport", "Training", "chartrain-dist"]),
+    .testTarget(
+      name: "ProgramTests",
+      dependencies: ["CProcessor", "Kernels", "TestSupport", "Training", "chartrain-dist"]),
   ],
   swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where !target.name.hasPrefix("CM") && target.type != .system {
+let targetsInC: Set = ["CMPIShim", "CProcessor"]
+for target in package.targets where target.type != .system && !targetsInC.contains(target.name) {
   target.swiftSettings = (target.swiftSettings ?? []) + architecture.swiftSettings
 }
 

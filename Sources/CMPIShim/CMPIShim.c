@@ -116,8 +116,12 @@ int cmpi_exchange(const void *sent, size_t sent_size, int to, void *received, si
       int code = MPI_Isend(next_sent, sending, MPI_BYTE, to, 0, MPI_COMM_WORLD, &requests[1]);
       if (code != MPI_SUCCESS) return code;
     }
-    int code = MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+    MPI_Status statuses[2];
+    int code = MPI_Waitall(2, requests, statuses);
     if (code != MPI_SUCCESS) return code;
+    int received_count = receiving;
+    if (receiving > 0) MPI_Get_count(&statuses[0], MPI_BYTE, &received_count);
+    if (received_count != receiving) return MPI_ERR_TRUNCATE;
     next_received += receiving;
     received_size -= (size_t)receiving;
     next_sent += sending;

@@ -9,6 +9,7 @@ public struct RandomSource: Sendable {
     case dropout = 2
     case windowLength = 3
     case sampling = 4
+    case gradientCheck = 5
   }
 
   /// Where a number belongs. `time` must be below 65,536 and `layer` below 256.

@@ -15,22 +15,6 @@ public func dot(_ a: Vector, _ b: [Float]) -> Float {
   }
 }
 
-/// Adds `row` `[columns]` to every row of `matrix` `[rows, columns]`.
-public func addToEachRow(_ row: Vector, of matrix: Matrix) {
-  precondition(row.count == matrix.columns)
-  for index in 0..<matrix.rows {
-    let target = matrix.row(index)
-    for column in 0..<row.count { target[column] += row[column] }
-  }
-}
-
-/// `result[j] = sum over i of matrix[i, j]`, rows added in order.
-public func sumRows(of matrix: Matrix, into result: Vector) {
-  precondition(result.count == matrix.columns)
-  result.fill(0)
-  for index in 0..<matrix.rows { add(matrix.row(index), to: result) }
-}
-
 /// `target += source`, element by element.
 public func add(_ source: Vector, to target: Vector) {
   precondition(source.count == target.count)

@@ -66,7 +66,13 @@ final class Meeting: @unchecked Sendable {
   /// Waits until rank `to` has copied what was posted.
   func waitUntilTaken(from: Int, to: Int) throws {
     let route = Route(from: from, to: to)
-    try lock.hold { try waitHoldingLock { letters[route] == nil } }
+    try lock.hold {
+      do { try waitHoldingLock { letters[route] == nil } } catch {
+        // The bytes are the sender's, and may be gone as soon as it goes.
+        letters[route] = nil
+        throw error
+      }
+    }
   }
 
   func receive(_ bytes: UnsafeMutableRawBufferPointer, from: Int, to: Int) throws {

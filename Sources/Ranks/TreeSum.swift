@@ -5,7 +5,8 @@ import Kernels
 ///
 /// A rank ends with the sum of its own elements only; ``share(_:)`` then gives all to all. Where the number of ranks is a power of
 /// two both go by recursive halving and doubling, nearest ranks first as the tree asks: `log2(ranks)` messages each way; else
-/// each pair of ranks exchanges directly. Either way a rank sends all elements but its own once.
+/// each pair of ranks exchanges directly. By halving a rank sends all elements but its own once, directly once for each
+/// node that it holds.
 /// Source: Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH", 2005.
 public final class TreeSum {
   /// The blocks of this rank, and the largest nodes of the tree that it holds whole.

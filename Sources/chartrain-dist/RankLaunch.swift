@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Ranks
+import Training
 
 /// A command that every rank runs; all others are the work of one process.
 protocol RankedCommand: ParsableCommand {}
@@ -10,7 +11,10 @@ protocol RankedCommand: ParsableCommand {}
 func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -> Void) throws -> Never {
   do {
     let statuses = try ThreadWorld.run(size: ranks) { world -> Int32 in
-      do { try body(world) } catch let failure as AgreedFailure {
+      do {
+        try world.checkStartedAlike(try StartTrait.ofProcess(Array(CommandLine.arguments.dropFirst())))
+        try body(world)
+      } catch let failure as AgreedFailure {
         guard world.rank == failure.speaker, let cause = failure.cause else { return EXIT_SUCCESS }
         Terminal.writeError(Failure.line(cause))
         return Failure.status(cause)
@@ -38,7 +42,10 @@ func runOnRanks(_ body: (any World) throws -> Void) throws -> Never {
   let world = try MPIWorld()
   do {
     var status = EXIT_SUCCESS
-    do { try body(world) } catch let failure as AgreedFailure {
+    do {
+      try world.checkStartedAlike(try StartTrait.ofProcess(Array(CommandLine.arguments.dropFirst())))
+      try body(world)
+    } catch let failure as AgreedFailure {
       if world.rank == failure.speaker, let cause = failure.cause {
         Terminal.writeError(Failure.line(cause))
       }

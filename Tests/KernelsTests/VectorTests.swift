@@ -17,19 +17,6 @@ import Testing
     #expect(abs(norm(a) - normReference) < 1e-12 * normReference)
   }
 
-  @Test func rowsAreAddedAndSummed() {
-    let buffer = FloatBuffer(count: 6 + 3 + 3)
-    let matrix = buffer.elements.slice(0..<6).matrix(rows: 2, columns: 3)
-    let row = buffer.elements.slice(6..<9)
-    let sums = buffer.elements.slice(9..<12)
-    matrix.elements.copy(from: [1, 2, 3, 4, 5, 6])
-    row.copy(from: [10, 20, 30])
-    addToEachRow(row, of: matrix)
-    #expect(matrix.elements.array == [11, 22, 33, 14, 25, 36])
-    sumRows(of: matrix, into: sums)
-    #expect(sums.array == [25, 47, 69])
-  }
-
   @Test func buffersAreAlignedAndZero() {
     for count in [1, 5, 1000] {
       let buffer = FloatBuffer(count: count)

@@ -33,6 +33,27 @@ import Testing
     return try tensorData(name)
   }
 
+  private func debug(_ name: String, _ options: [String], ranks: Int) throws -> Data {
+    let outcome = try Program.run(
+      "chartrain-dist", ["debug", "--ranks", "\(ranks)", "--run-dir", name] + options,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return try tensorData(name)
+  }
+
+  private func losses(_ run: String) throws -> [[Double?]] {
+    struct Line: Decodable {
+      let loss: Double?
+      let trainLoss: Double?
+      let validLoss: Double?
+    }
+    let text = try String(contentsOfFile: directory.path(run) + "/metrics.jsonl", encoding: .utf8)
+    return try text.split(separator: "\n").map {
+      let line = try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+      return [line.loss, line.trainLoss, line.validLoss]
+    }
+  }
+
   @Test(arguments: ["rnn", "gru", "lstm"])
   func onAnyNumberOfRanks(cell: String) throws {
     let options = try options(cell)
@@ -42,12 +63,12 @@ import Testing
       #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "mpirun with \(ranks) ranks")
     }
     for ranks in [1, 2, 4, 8] {
-      let outcome = try Program.run(
-        "chartrain-dist", ["debug", "--ranks", "\(ranks)", "--run-dir", "d\(ranks)"] + options,
-        currentDirectory: directory.path)
-      #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(try tensorData("d\(ranks)") == expected, "debug with \(ranks) ranks")
+      #expect(try debug("d\(ranks)", options, ranks: ranks) == expected, "debug with \(ranks) ranks")
     }
+    // The loss of every step, every epoch and every validation.
+    let curve = try losses("m1")
+    #expect(curve.count > 20)
+    for run in ["m2", "m4", "m8", "d4"] { #expect(try losses(run) == curve, "\(run)") }
   }
 
   /// Ranks whose blocks are no whole node of the tree.
@@ -57,6 +78,7 @@ import Testing
     let expected = try train("m1", options, ranks: 1)
     for ranks in [2, 3, 6] {
       #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "\(ranks) ranks")
+      #expect(try debug("d\(ranks)", options, ranks: ranks) == expected, "debug with \(ranks) ranks")
     }
   }
 
@@ -72,7 +94,7 @@ import Testing
 
   @Test(
     .enabled(if: narrowProgram != nil, "launch/variants has not built for x86-64-v3"),
-    arguments: ["gru", "lstm"])
+    arguments: ["rnn", "gru", "lstm"])
   func alsoWithNarrowerRegisters(cell: String) throws {
     let options = try options(cell)
     let wide = try train("wide", options, ranks: 1)
@@ -89,7 +111,7 @@ import Testing
       if: sanitized("thread") != nil && sanitized("address") != nil,
       "launch/variants has not built with sanitizers"), arguments: ["thread", "address"])
   func theSanitizersFindNothing(sanitizer: String) throws {
-    let options = try options("lstm") + ["--hidden", "12", "--max-steps", "4"]
+    let options = try options("lstm") + ["--hidden", "12", "--max-steps", "4", "--threads", "2"]
     let command = [Self.sanitized(sanitizer)!, "debug", "--ranks", "4", "--run-dir", sanitizer]
     let outcome = try Program.run(command + options, currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
@@ -126,13 +148,42 @@ import Testing
     #expect(files == ["step-5.safetensors"], "the last good checkpoint, and no later one")
   }
 
+  /// Before a checkpoint is written, ranks are compared as well: none holds what only some ranks have.
+  @Test func noCheckpointIsWrittenOfRanksThatDiffer() throws {
+    let outcome = try Program.run(
+      "chartrain-dist",
+      ["--run-dir", "run", "--plant-fault", "7,0", "--checkpoint-every", "5"] + options("gru"), ranks: 2,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 1)
+    #expect(
+      outcome.errorLines == [
+        "chartrain-dist: error: after step 10, expected the same parameters on all ranks, found others on rank 1 "
+          + "(or the others are wrong: they are no majority)"
+      ])
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory.path("run") + "/checkpoints")
+    #expect(files == ["step-5.safetensors"])
+  }
+
+  @Test(.enabled(if: narrowProgram != nil, "launch/variants has not built for x86-64-v3"))
+  func ranksBuiltOtherwiseAreNamed() throws {
+    let outcome = try Program.run(
+      [
+        "mpirun", "-q", "-n", "2", Program.path("chartrain-dist"), "bench", ":", "-n", "1",
+        Self.narrowProgram!, "bench",
+      ],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 64)
+    #expect(
+      outcome.errorLines.count == 1 && outcome.errorLines[0].contains("rank 2 on "), "\(outcome.errors)")
+  }
+
   @Test func ranksStartedOtherwiseAreNamed() throws {
     let program = Program.path("chartrain-dist")
     let outcome = try Program.run(
       ["mpirun", "-q", "-n", "2", program, "--hidden", "32", ":", "-n", "1", program, "--hidden", "48"],
       currentDirectory: directory.path)
     #expect(outcome.status == 64)
-    let found = "expected --hidden 32 as on the other ranks, found 48"
+    let found = "expected --hidden 32 as on other ranks, found 48"
     #expect(outcome.errorLines.count == 1)
     #expect(outcome.errorLines.first?.hasPrefix("chartrain-dist: error: rank 2 on ") == true)
     #expect(outcome.errorLines.first?.hasSuffix(found) == true)

@@ -1,4 +1,6 @@
+import CProcessor
 import Foundation
+import Kernels
 import TestSupport
 import Testing
 import Training
@@ -34,6 +36,54 @@ import Training
       #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-4 }, "\(ranks) ranks")
     }
     #expect(try losses("run-1").last! < losses("run-1").first! - 0.5, "nothing learned")
+  }
+
+  /// OpenBLAS forced into kernels that no processor of this century needs.
+  @Test(
+    .enabled(
+      if: OpenBLASCore.better(than: "Prescott", level: Int(cprocessor_level())) != nil, "an old processor"))
+  func openBLASsWrongKernelsArePutRight() throws {
+    let options = ["--hidden", "16", "--max-steps", "2", "--no-validate", "--gemm", "openblas"]
+    let outcome = try Program.run(
+      "chartrain-dist", options + ["--run-dir", "forced"], ranks: 2,
+      environment: ["OPENBLAS_CORETYPE": "Prescott"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let lines = outcome.errorLines.filter { $0.contains("starting again with") }
+    #expect(lines.count == 1, "\(outcome.errors)")
+    #expect(lines.first?.contains("'Prescott'") == true)
+    let sound = try Program.run(
+      "chartrain-dist", options + ["--run-dir", "sound"], ranks: 2, currentDirectory: directory.path)
+    #expect(!sound.errors.contains("starting again"), "\(sound.errors)")
+  }
+
+  @Test func aProfileHasEveryRanksPhases() throws {
+    struct Trace: Decodable {
+      struct Event: Decodable {
+        let name: String
+        let ph: String
+        let tid: Int
+        let ts: Double?
+        let dur: Double?
+      }
+      let traceEvents: [Event]
+    }
+    let outcome = try Program.run(
+      "chartrain-dist",
+      ["--run-dir", "run", "--hidden", "16", "--max-steps", "5", "--no-validate", "--profile", "trace.json"],
+      ranks: 2, currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let data = try Data(contentsOf: URL(fileURLWithPath: directory.path("trace.json")))
+    let events = try JSONDecoder().decode(Trace.self, from: data).traceEvents
+    #expect(events.filter { $0.name == "thread_name" }.map(\.tid) == [0, 1])
+    for rank in 0..<2 {
+      let phases = events.filter { $0.tid == rank && $0.ph == "X" }
+      #expect(
+        Set(phases.map(\.name)) == ["text", "embed", "forward", "loss", "backward", "reduce", "optimizer"])
+      #expect(phases.filter { $0.name == "optimizer" }.count == 5)
+      // One after the other.
+      #expect(zip(phases, phases.dropFirst()).allSatisfy { $0.ts! + $0.dur! <= $1.ts! + 0.001 })
+    }
   }
 
   @Test func theTableNamesTheTrueEntropy() throws {

@@ -3,8 +3,6 @@
 
 // What the processor can do, and whether it is enough for this program. The only file about one kind of processor.
 
-#include <stdbool.h>
-
 /// The level of x86-64 that the program was built for, 1 to 4; 0 on other kinds of processors.
 int cprocessor_built_level(void);
 /// The level of x86-64 that this processor has, 1 to 4, as far as the operating system supports it; 0 on other kinds.

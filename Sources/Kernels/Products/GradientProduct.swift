@@ -3,7 +3,7 @@
 /// One object serves all layers: ``take(_:_:)`` prepares the left factor, which then may meet several right ones.
 public final class GradientProduct {
   /// The rows of the left factor's transpose that lie together.
-  private static let leftPanelRows = 8
+  fileprivate static let leftPanelRows = 8
 
   private let compute: Compute
   private var backend: ProductBackend { compute.backend }
@@ -142,7 +142,7 @@ private struct TileSums {
   private let stack: UnsafeMutablePointer<Float>
   private let zeros: TileRows
 
-  private static let rows = 8
+  private static var rows: Int { GradientProduct.leftPanelRows }
   private static var size: Int { rows * panelColumns }
 
   init(_ rows: RowBlocks, depth: Int, stack: UnsafeMutablePointer<Float>, zeros: UnsafeMutablePointer<Float>)

@@ -193,7 +193,7 @@ private struct Strip {
     while row + T.rows <= rows {
       for column in stride(from: 0, to: columns, by: T.columns) {
         computeTile(
-          T.self, start: start.from(row: row).from(column: column), left: left.from(row: row), leftStep: 1,
+          T.self, start: start.from(row: row).from(column: column), left: left.from(row: row),
           panel: panel + column, count: inner, result: result.from(row: row).from(column: column))
       }
       row += T.rows

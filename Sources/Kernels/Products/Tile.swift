@@ -176,11 +176,11 @@ struct TwoTiles<Half: Tile>: Tile {
 /// One tile: `result = start + sum over k of left[., k] * panel[k, .]`, for `count` values of `k`.
 ///
 /// - Parameters:
-///   - left: the factors of `k = 0`; those of the next are `leftStep` floats further.
+///   - left: the factors of `k = 0`; those of the next stand beside them.
 ///   - panel: `[count, panelColumns]`, from the tile's first column on.
 @inline(__always)
 func computeTile<T: Tile>(
-  _: T.Type, start: TileRows, left: TileRows, leftStep: Int, panel: UnsafePointer<Float>, count: Int,
+  _: T.Type, start: TileRows, left: TileRows, panel: UnsafePointer<Float>, count: Int,
   result: TileRows
 ) {
   var tile = T(start)
@@ -188,7 +188,7 @@ func computeTile<T: Tile>(
   var panel = panel
   for _ in 0..<count {
     tile.addProducts(left, PanelRow(panel))
-    left = left.from(column: leftStep)
+    left = left.from(column: 1)
     panel += panelColumns
   }
   tile.store(result)

@@ -61,6 +61,7 @@ public struct StepBenchmark {
     let phases = try PhaseClock.Phase.allCases.map {
       (name: "\($0)", milliseconds: try world.allGather(clock.seconds(in: $0) * 1000 / Double(steps)))
     }
+    setOpenBLASThreads(1)
     try world.barrier()
     let peak = try world.allGather(PeakProduct.measure()).reduce(0, +) * Double(trainer.config.threads)
     let median = milliseconds.sorted()[milliseconds.count / 2]

@@ -13,7 +13,8 @@ public struct DebugFinding: Error, CustomStringConvertible {
 /// - Before the first step: the ranks' streams are all streams, each once; the gradient of some parameters meets finite differences.
 /// - Backward has not touched the hidden state: it stays detached from what comes before the window.
 /// - The gradient and the states are finite.
-/// - Parameters, moments and the count of updates are the same, bit by bit, on all ranks.
+/// - Parameters, moments and the count of updates are the same, bit by bit, on all ranks: the parameters as a step finds them and as it
+///   leaves them, the moments once the ranks have given each other their parts.
 public final class DebugChecks: StepInspector {
   private var stateHash: UInt64 = 0
   private var hasStarted = false
@@ -21,6 +22,7 @@ public final class DebugChecks: StepInspector {
   public init() {}
 
   public func stepBegins(_ trainer: Trainer) throws {
+    try compare(trainer, trainer.parameters, "", "before step \(trainer.progress.step + 1)")
     if hasStarted { return }
     hasStarted = true
     try checkShards(trainer)
@@ -64,9 +66,7 @@ public final class DebugChecks: StepInspector {
       try trainer.reduction.share(moment.flat)
     }
     for (set, prefix) in trainer.parameterSets {
-      let hashes = try trainer.world.allGather(bitHash(set.flat))
-      guard Set(hashes).count > 1 else { continue }
-      try findDifference(trainer, set, prefix, step: record.step + 1)
+      try compare(trainer, set, prefix, "after step \(record.step + 1)")
     }
     let counts = try trainer.world.allGather(trainer.adam.stepCount)
     if let rank = Trainer.minority(counts).first {
@@ -78,18 +78,19 @@ public final class DebugChecks: StepInspector {
     }
   }
 
-  /// Names the first rank, tensor and element that differ.
-  private func findDifference(_ trainer: Trainer, _ set: ParameterSet, _ prefix: String, step: Int) throws {
+  /// Compares tensor by tensor, and in the first that is not the same everywhere names the first rank and element that differ.
+  private func compare(_ trainer: Trainer, _ set: ParameterSet, _ prefix: String, _ when: String) throws {
     for tensor in set.layout.tensors {
       let values = set.elements(of: tensor)
+      let hashes = try trainer.world.allGather(bitHash(values))
+      guard let rank = Trainer.minority(hashes).first else { continue }
+      let usual = hashes.indices.first { hashes[$0] != hashes[rank] }!
       for index in 0..<values.count {
         let all = try trainer.world.allGather(values[index].bitPattern)
-        guard let rank = Trainer.minority(all).first else { continue }
-        let usual = all.indices.first { all[$0] != all[rank] }!
+        guard all[rank] != all[usual] else { continue }
         throw AgreedFailure(
           cause: DebugFinding(
-            description:
-              "after step \(step), expected the same \(prefix)\(tensor.name)[\(index)] on all ranks, found "
+            description: "\(when), expected the same \(prefix)\(tensor.name)[\(index)] on all ranks, found "
               + "\(Float(bitPattern: all[rank])) on rank \(rank) and \(Float(bitPattern: all[usual])) on rank \(usual)"
           ))
       }
@@ -121,50 +122,50 @@ public final class DebugChecks: StepInspector {
 // MARK: - Finite differences
 
 extension DebugChecks {
-  /// The step in a parameter, and how far the quotient may be from the gradient: losses near 3 nats in float32 leave an error of
-  /// some 1e-5 in it.
-  private static let displacement: Float = 1 / 128
-  private static let absoluteTolerance = 2e-4
-  private static let relativeTolerance = 0.03
-  /// Of each tensor, that many of the largest derivatives among that many parameters drawn at random.
-  private static let (checked, drawn) = (2, 40)
+  /// How far a tensor is moved, as a Euclidean length, and how far the change of the loss may be from the gradient's: losses near
+  /// 3 nats in float32, some hundreds in the mean, leave an error of some 1e-7.
+  private static let displacement = 0.03
+  private static let absoluteTolerance = 3e-6
+  private static let relativeTolerance = 0.05
 
   /// Compares the gradient of the loss over this rank's first window, from a zero state and without dropout, with differences of
-  /// that loss. Parameters and states end as they were.
+  /// that loss: for each tensor along the signs of half its gradient, drawn at random, a direction in which the loss changes much.
+  /// Parameters and states end as they were.
   private func checkGradient(_ trainer: Trainer) throws {
     let window = trainer.window
-    let scale = 1 / Float(window.targets.count)
+    let parts = trainer.reduction.parts
     func loss() -> Double {
       let state = HiddenState(trainer.model, streams: trainer.streams.count)
       _ = trainer.pass.forward(window.inputs, state: state)
       return trainer.pass.loss(window.targets) / Double(window.targets.count)
     }
     _ = loss()
-    let gradient = ParameterSet(trainer.model)
     trainer.pass.backward(
-      window.inputs, window.targets, dropped: false, scale: scale,
-      into: [GradientPart(allOf: trainer.streams.count, gradient)])
-    var generator = SystemRandomNumberGenerator()
-    for tensor in gradient.layout.tensors {
-      let (computed, values) = (gradient.elements(of: tensor), trainer.parameters.elements(of: tensor))
-      let candidates = (0..<Self.drawn).map { _ in Int.random(in: 0..<values.count, using: &generator) }
-        .sorted { abs(computed[$0]) > abs(computed[$1]) }
-      for index in candidates.prefix(Self.checked) {
-        let original = values[index]
-        values[index] = original + Self.displacement
-        let above = loss()
-        values[index] = original - Self.displacement
-        let below = loss()
-        values[index] = original
-        let measured = (above - below) / Double(2 * Self.displacement)
-        let expected = Double(computed[index])
-        guard abs(measured - expected) <= Self.absoluteTolerance + Self.relativeTolerance * abs(expected)
-        else {
-          throw DebugFinding(
-            description:
-              "rank \(trainer.world.rank): expected the gradient \(expected) of \(tensor.name)[\(index)] to meet "
-              + "finite differences, found \(measured)")
+      window.inputs, window.targets, dropped: false, scale: 1 / Float(window.targets.count), into: parts)
+    let random = RandomSource(seed: trainer.config.seed)
+    for (number, tensor) in parts[0].gradient.layout.tensors.enumerated() {
+      let values = trainer.parameters.elements(of: tensor)
+      let original = values.array
+      let gradients = parts.map { $0.gradient.elements(of: tensor) }
+      let gradient = original.indices.map { index in gradients.reduce(0.0) { $0 + Double($1[index]) } }
+      let isMoved = original.indices.map { index in
+        random.uniform(.gradientCheck, .init(step: number), unit: index) < 0.5
+      }
+      let length = Self.displacement / Double(max(1, isMoved.count { $0 })).squareRoot()
+      func lossAfterMoving(_ sign: Double) -> Double {
+        for index in original.indices where isMoved[index] {
+          values[index] = Float(Double(original[index]) + sign * (gradient[index] < 0 ? -length : length))
         }
+        defer { values.copy(from: original) }
+        return loss()
+      }
+      let measured = (lossAfterMoving(1) - lossAfterMoving(-1)) / 2
+      let expected = original.indices.reduce(0.0) { $0 + (isMoved[$1] ? length * abs(gradient[$1]) : 0) }
+      guard abs(measured - expected) <= Self.absoluteTolerance + Self.relativeTolerance * expected else {
+        throw DebugFinding(
+          description:
+            "rank \(trainer.world.rank): expected the gradient of \(tensor.name) to meet finite differences: a change "
+            + "of the loss by \(expected), found \(measured)")
       }
     }
   }

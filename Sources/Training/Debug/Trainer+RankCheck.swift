@@ -8,10 +8,14 @@ public struct RanksDiffer: Error, CustomStringConvertible {
   public let step: Int
   /// Those that do not agree with most of the ranks.
   public let ranks: [Int]
+  /// Whether the others are more than half of all: else nobody can say who is right.
+  public let areFewer: Bool
 
   public var description: String {
     let names = ranks.map(String.init).joined(separator: ", ")
-    return "after step \(step), expected the same parameters on all ranks, found others on rank \(names)"
+    let doubt = areFewer ? "" : " (or the others are wrong: they are no majority)"
+    return
+      "after step \(step), expected the same parameters on all ranks, found others on rank \(names)\(doubt)"
   }
 }
 
@@ -35,6 +39,9 @@ extension Trainer {
   public func checkRanksAgree() throws {
     let hashes = try world.allGather(SIMD2(parametersHash, usedParametersHash))
     let others = Self.minority(hashes)
-    guard others.isEmpty else { throw AgreedFailure(cause: RanksDiffer(step: progress.step, ranks: others)) }
+    guard others.isEmpty else {
+      throw AgreedFailure(
+        cause: RanksDiffer(step: progress.step, ranks: others, areFewer: 2 * others.count < world.size))
+    }
   }
 }

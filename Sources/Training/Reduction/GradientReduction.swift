@@ -1,7 +1,6 @@
 import CharModel
 import Kernels
 import Ranks
-import Text
 
 /// Makes one gradient and one loss of those of all ranks.
 protocol GradientReduction {

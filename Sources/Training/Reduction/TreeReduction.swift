@@ -10,13 +10,11 @@ import Text
 final class TreeReduction: GradientReduction {
   let parts: [GradientPart]
   var ownElements: Range<Int> { sum.ownElements }
-  private let world: any World
   private let sum: TreeSum
   /// This rank's blocks, as ranges of its own streams.
   private let ownBlocks: [Range<Int>]
 
   init(_ config: TrainingConfig, _ model: ModelConfig, _ world: any World) {
-    self.world = world
     sum = TreeSum(world, blocks: config.blocks, elements: ParameterLayout(model).flatCount)
     let streams = sum.ownBlocks.map { StreamSplit.shard(streams: config.bs, rank: $0, ranks: config.blocks) }
     let first = streams[0].lowerBound

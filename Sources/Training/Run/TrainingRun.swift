@@ -39,16 +39,18 @@ public final class TrainingRun {
     self.config = config
     self.world = world
     self.logger = logger
-    try config.checkAllRanksStartedAlike(world)
+    try world.checkStartedAlike(try config.startTraits())
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
-    try text.checkVocabulary(world)
+    try text.checkTokens(world)
     logger.debug(
       "rank 0 on \(world.host) has read the text; each stream has \(text.split.columns) characters")
     if config.dropout > 0, config.layers == 1 {
       logger.warning("--dropout acts between layers: with one layer it does nothing")
     }
-    if let reason = config.reasonAgainstTree(ranks: world.size), config.reduce == .auto {
+    if let reason = config.reasonAgainstTree(ranks: world.size),
+      config.reduce == .auto || config.gemm.backend != .simd
+    {
       logger.notice("gradients are added up by MPI, not the same bits on any number of ranks: \(reason)")
     }
     let trainer = try world.onAll { try Trainer(config, text, world) }
@@ -58,6 +60,15 @@ public final class TrainingRun {
     recorder = try world.onRoot {
       try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
     }
+  }
+
+  /// Begins to note the phases of every step, on every rank.
+  ///
+  /// - Throws: `RankError`.
+  public func profileSteps() throws -> StepProfile {
+    let profile = try StepProfile(world)
+    trainer.clock = profile.clock
+    return profile
   }
 
   /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
@@ -121,6 +132,8 @@ public final class TrainingRun {
 
   /// Collects all ranks' hidden states and lets rank 0 save something with them.
   private func onRootWithStates(_ body: (RunRecorder, CollectedStates) throws -> Void) throws {
+    // What is written down must be what all ranks have, and have used.
+    try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
     try world.onRoot { try body(recorder!, states!) }
   }

@@ -1,8 +1,8 @@
 import CharModel
 import Kernels
 
-/// Adam's state over all parameters, and its step. Every rank holds and steps its own copy: equal
-/// gradients keep the copies equal.
+/// Adam's state over all parameters, and its step. A rank that moves some of the parameters only has moments of these
+/// alone, until the ranks give each other theirs (``Trainer/collectStates()``).
 public final class Adam {
   public static let beta1 = 0.9
   public static let beta2 = 0.999

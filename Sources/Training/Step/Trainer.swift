@@ -57,7 +57,8 @@ public final class Trainer {
     let lengths = WindowLengths(
       nominal: config.bptt, jitter: config.bpttJitter, random: RandomSource(seed: config.seed))
     let longest = min(lengths.longest, streams.columns - 1)
-    try model.requireMemory(copies: 4, streams: streams.count, length: longest)
+    // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other.
+    try model.requireMemory(copies: world.size == 1 ? 6 : 7, streams: streams.count, length: longest)
     self.lengths = lengths
     random = RandomSource(seed: config.seed)
     parameters = ParameterSet(model)
@@ -78,7 +79,7 @@ public final class Trainer {
 
   /// One window of every stream: forward, backward, combined over all ranks, and Adam's step.
   ///
-  /// - Throws: `RankError`.
+  /// - Throws: `RankError`, or what an inspector throws.
   public func step(learningRate: Double) throws -> StepRecord {
     clock?.enter(.text)
     let length = readNextWindow()

@@ -42,7 +42,7 @@ struct BenchCommand: RankedCommand {
     try ensureOpenBLASCore()
     let fixed = config
     try runOnRanks { world in
-      setOpenBLASThreads(1)
+      setOpenBLASThreads(fixed.threads)
       try world.onAll { try fixed.check(ranks: world.size) }
       let text = try SharedText(fixed, world)
       let trainer = try world.onAll { try Trainer(fixed, text, world) }

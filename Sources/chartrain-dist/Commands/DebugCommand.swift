@@ -42,6 +42,7 @@ struct DebugCommand: ParsableCommand {
     }
     let resume = training.output.resume
     let config = resume == nil ? try training.config() : nil
+    if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     let options = training
     let breakAt = breakAt
     try runOnThreads(ranks) { world in

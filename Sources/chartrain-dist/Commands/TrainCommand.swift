@@ -12,6 +12,12 @@ struct TrainCommand: RankedCommand {
   @Flag(help: "Print a hash of the weights after each step: the same as debug prints.")
   var printHash = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write a Chrome trace of every rank's phases to this file at the end; it opens in Perfetto. The first \(StepProfile.steps) steps.",
+      valueName: "file"))
+  var profile: String?
+
   @Option(help: .hidden, transform: Self.fault)
   var plantFault: (step: Int, rank: Int)?
 
@@ -19,7 +25,9 @@ struct TrainCommand: RankedCommand {
 
   func run() throws {
     let config = options.output.resume == nil ? try options.config() : nil
-    if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
+    let gemm =
+      config?.gemm ?? options.output.resume.flatMap { try? TrainingConfig(file: $0 + "/config.json").gemm }
+    if gemm?.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
       let logger = ConsoleLogHandler.logger(
@@ -27,7 +35,10 @@ struct TrainCommand: RankedCommand {
       setOpenBLASThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
-      try TrainingRun(start, world, observer, logger, inspectors: inspectors).run()
+      let run = try TrainingRun(start, world, observer, logger, inspectors: inspectors)
+      let steps = try profile.map { _ in try run.profileSteps() }
+      try run.run()
+      if let profile { try steps?.write(to: profile) }
     }
   }
 

@@ -65,7 +65,7 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What multiplies matrices: 'simd', this program's own kernels; 'openblas'; or 'auto', the faster one. Default: \(standard.gemm).",
+      "What multiplies matrices: 'simd', this program's own kernels; 'openblas', whose bits depend on host and ranks; or 'auto', the faster one. Default: \(standard.gemm).",
       valueName: "way"),
     transform: Choice.of(Gemm.self))
   var gemm: Gemm?

@@ -1,0 +1,34 @@
+import CProcessor
+import Kernels
+import Testing
+
+@Suite struct ProcessorTests {
+  private func complaint(built: Int32, found: Int32) -> String? {
+    var text = [CChar](repeating: 0, count: 512)
+    let length = cprocessor_complaint(built, found, "node7", &text, Int32(text.count))
+    return length == 0
+      ? nil : String(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  @Test func aLesserProcessorIsRefusedInOneLine() {
+    #expect(complaint(built: 3, found: 4) == nil)
+    #expect(complaint(built: 0, found: 0) == nil)
+    #expect(
+      complaint(built: 4, found: 3)
+        == "error: expected a processor of level x86-64-v4 on node7, found x86-64-v3: build with CHARTRAIN_ARCH=x86-64-v3\n"
+    )
+  }
+
+  @Test func thisProcessorSuffices() {
+    #expect(cprocessor_level() >= cprocessor_built_level())
+  }
+
+  @Test func openBLASIsToldOnlyWhereItChoseBadly() {
+    #expect(OpenBLASCore.better(than: "Prescott", level: 4) == "SKYLAKEX")
+    #expect(OpenBLASCore.better(than: "Nehalem", level: 3) == "HASWELL")
+    #expect(OpenBLASCore.better(than: "Cooperlake", level: 4) == nil)
+    #expect(OpenBLASCore.better(than: "Zen", level: 3) == nil)
+    #expect(OpenBLASCore.better(than: "Prescott", level: 2) == nil)
+    #expect(OpenBLASCore.better(than: "Neoversen1", level: 0) == nil)
+  }
+}
