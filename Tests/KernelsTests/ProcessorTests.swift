@@ -19,10 +19,6 @@ import Testing
     )
   }
 
-  @Test func thisProcessorSuffices() {
-    #expect(cprocessor_level() >= cprocessor_built_level())
-  }
-
   @Test func openBLASIsToldOnlyWhereItChoseBadly() {
     #expect(OpenBLASCore.better(than: "Prescott", level: 4) == "SKYLAKEX")
     #expect(OpenBLASCore.better(than: "Nehalem", level: 3) == "HASWELL")

@@ -72,9 +72,9 @@ import Testing
   }
 
   /// Ranks whose blocks are no whole node of the tree.
-  @Test(arguments: [6, 12])
-  func alsoWhereRanksAreNoPowerOfTwo(blocks: Int) throws {
-    let options = try options("lstm") + ["--blocks", "\(blocks)"]
+  @Test(arguments: ["rnn", "gru", "lstm"], [6, 12])
+  func alsoWhereRanksAreNoPowerOfTwo(cell: String, blocks: Int) throws {
+    let options = try options(cell) + ["--blocks", "\(blocks)"]
     let expected = try train("m1", options, ranks: 1)
     for ranks in [2, 3, 6] {
       #expect(try train("m\(ranks)", options, ranks: ranks) == expected, "\(ranks) ranks")

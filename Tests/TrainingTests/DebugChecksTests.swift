@@ -40,6 +40,25 @@ import Training
     #expect(found?.contains("on rank 2 and") == true)
   }
 
+  /// Options that come from a file may differ where the command lines do not.
+  @Test func theRankAndOptionThatDifferAreNamed() throws {
+    let config = TrainingFixture.config(directory)
+    let findings = try ThreadWorld.run(size: 4) { world -> String? in
+      var own = config
+      if world.rank == 0 { own.hidden = 13 }
+      do {
+        _ = try TrainingRun(RunStart(own), world, SilentObserver(), TrainingFixture.silentLogger)
+        return nil
+      } catch let failure as AgreedFailure {
+        return failure.cause.map { "\($0)" }
+      }
+    }
+    let found = findings.compactMap { $0 }
+    #expect(found.count == 1)
+    #expect(found.first?.hasPrefix("rank 0 on ") == true)
+    #expect(found.first?.hasSuffix("expected --hidden 12 as on other ranks, found 13") == true)
+  }
+
   /// Something that spoils a step on rank 1 before the checks see it.
   private final class Spoiler: StepInspector {
     let atForward: (Trainer) -> Void

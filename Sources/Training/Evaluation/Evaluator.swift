@@ -1,6 +1,6 @@
 import CharModel
-import Kernels
 import Glibc
+import Kernels
 import Text
 
 /// How well a model predicts a text.
