@@ -85,61 +85,41 @@ protocol Tile {
     }
   }
 
-  /// For panels of which at most half is used.
-  struct HalfTileRow: Tile {
-    static var rows: Int { 1 }
-    static var columns: Int { Lanes.scalarCount }
-    private var lanes: Lanes
-
-    @inline(__always)
-    init(_ start: TileRows) { lanes = loadLanes(start.base) }
-
-    @inline(__always)
-    mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
-      lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.left, lanes)
-    }
-
-    @inline(__always)
-    mutating func add(_ other: TileRows) { lanes += loadLanes(other.base) }
-
-    @inline(__always)
-    func store(_ result: TileRows) { storeLanes(lanes, result.base) }
-  }
-
   typealias LargestTile = TwoTiles<TwoTiles<TwoTiles<TileRow>>>
   typealias LargestHalfTile = TwoTiles<TwoTiles<TwoTiles<HalfTileRow>>>
 #else
   struct PanelRow {
-    let lanes: Lanes
+    let left: Lanes
 
     @inline(__always)
-    init(_ source: UnsafePointer<Float>) { lanes = loadLanes(source) }
+    init(_ source: UnsafePointer<Float>) { left = loadLanes(source) }
   }
 
-  struct TileRow: Tile {
-    static var rows: Int { 1 }
-    static var columns: Int { Lanes.scalarCount }
-    private var lanes: Lanes
-
-    @inline(__always)
-    init(_ start: TileRows) { lanes = loadLanes(start.base) }
-
-    @inline(__always)
-    mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
-      lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.lanes, lanes)
-    }
-
-    @inline(__always)
-    mutating func add(_ other: TileRows) { lanes += loadLanes(other.base) }
-
-    @inline(__always)
-    func store(_ result: TileRows) { storeLanes(lanes, result.base) }
-  }
-
-  typealias HalfTileRow = TileRow
+  typealias TileRow = HalfTileRow
   typealias LargestTile = TwoTiles<TwoTiles<TileRow>>
   typealias LargestHalfTile = LargestTile
 #endif
+
+/// Half a panel wide: for panels of which at most half is used, and wherever registers take no more.
+struct HalfTileRow: Tile {
+  static var rows: Int { 1 }
+  static var columns: Int { Lanes.scalarCount }
+  private var lanes: Lanes
+
+  @inline(__always)
+  init(_ start: TileRows) { lanes = loadLanes(start.base) }
+
+  @inline(__always)
+  mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
+    lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.left, lanes)
+  }
+
+  @inline(__always)
+  mutating func add(_ other: TileRows) { lanes += loadLanes(other.base) }
+
+  @inline(__always)
+  func store(_ result: TileRows) { storeLanes(lanes, result.base) }
+}
 
 /// A tile on top of another of its kind.
 struct TwoTiles<Half: Tile>: Tile {
