@@ -75,8 +75,8 @@ extension LayerPass {
 
   /// A checksum over the bits of the weights last prepared.
   var checksum: UInt64 {
-    [inputForward.checksum, hiddenForward.checksum, bitHash(weights.inputBias), bitHash(weights.hiddenBias)]
-      .reduce(0) { $0 &* 31 &+ $1 }
+    let matrices = inputForward.checksum &* 31 &+ hiddenForward.checksum
+    return (matrices &* 31 &+ bitHash(weights.inputBias)) &* 31 &+ bitHash(weights.hiddenBias)
   }
 
   /// What `input` `[N, in]` gives to the gates, `[N, G*H]`.

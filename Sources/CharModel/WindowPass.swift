@@ -114,10 +114,8 @@ public final class WindowPass {
 
   /// A checksum over the bits of the parameters that the last window was run forward with.
   public var checksum: UInt64 {
-    let ends = [
-      outputForward.checksum, bitHash(parameters.outputBias), bitHash(parameters.embedding.elements),
-    ]
-    return (layers.map(\.checksum) + ends).reduce(0) { $0 &* 31 &+ $1 }
+    let ends = (outputForward.checksum &* 31 &+ bitHash(parameters.outputBias)) &* 31
+    return layers.reduce(ends &+ bitHash(parameters.embedding.elements)) { $0 &* 31 &+ $1.checksum }
   }
 
   /// The loss of the window just run forward, summed over its `[T, B]` targets, in nats.
