@@ -9,8 +9,6 @@ public struct ModelConfig: Equatable, Sendable {
   public let hidden: Int
   /// L, from 1 to ``maximumLayers``.
   public let layers: Int
-  /// The probability that an element of a layer's output is dropped on its way to the next layer, in [0, 1).
-  public let dropout: Float
 
   /// A layer's number is one byte of the random numbers' counter.
   public static let maximumLayers = 255
@@ -18,23 +16,16 @@ public struct ModelConfig: Equatable, Sendable {
   public static let maximumWidth = 65_536
 
   /// - Throws: ``ModelConfigError`` that names the first value out of range.
-  public init(
-    cell: CellKind, vocabulary: Int, embedding: Int, hidden: Int, layers: Int, dropout: Float
-  ) throws {
+  public init(cell: CellKind, vocabulary: Int, embedding: Int, hidden: Int, layers: Int) throws {
     try Self.check("vocabulary", vocabulary, 1...Self.maximumWidth)
     try Self.check("embedding", embedding, 1...Self.maximumWidth)
     try Self.check("hidden", hidden, 1...Self.maximumWidth)
     try Self.check("layers", layers, 1...Self.maximumLayers)
-    guard dropout >= 0, dropout < 1 else {
-      throw ModelConfigError(
-        name: "dropout", expected: "at least 0 and below 1", found: "\(dropout)")
-    }
     self.cell = cell
     self.vocabulary = vocabulary
     self.embedding = embedding
     self.hidden = hidden
     self.layers = layers
-    self.dropout = dropout
   }
 
   /// G*H, the rows of a layer's weight matrices.

@@ -20,6 +20,9 @@ public struct ParameterLayout: Equatable, Sendable {
   /// The number of parameters, without the gaps.
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.range.count } }
 
+  /// The place of `W_hh` of layer `layer` in the flat array.
+  func hiddenWeight(layer: Int) -> Range<Int> { tensors[1 + 4 * layer + 1].range }
+
   public init(_ config: ModelConfig) {
     var tensors: [Tensor] = []
     var next = 0

@@ -18,9 +18,10 @@ public final class WindowPass {
   private let layers: [LayerPass]
   private let outputForward: RightFactor
   private let outputBackward: RightFactor
-  /// For each layer but the last, what the next one reads, and the factors of its dropout, `[T*B, H]`.
-  private let dropped: [Matrix]
-  private let masks: [Matrix]
+  /// Behind each layer, nil where nothing is dropped.
+  private let dropouts: [LayerDropout?]
+  /// Where the dropout of the window just run drew its numbers, nil if it was run without.
+  private var dropoutSite: DropoutSite?
   /// The gradient by a layer's output, `[T*B, H]`, for the layer at hand and for the one below.
   private let dOutput: Matrix
   private let dOutputBelow: Matrix
@@ -30,47 +31,38 @@ public final class WindowPass {
   private var rowLosses: [Double]
   private let gradientProduct: GradientProduct
   private let embeddingSums: VectorStack
-  private let team: ThreadTeam
   private let memory: PassMemory
-
-  /// Which random numbers a window's dropout draws.
-  public struct DropoutSite: Sendable {
-    public let random: RandomSource
-    /// The global step.
-    public let step: Int
-    /// The global number of this pass's stream 0.
-    public let firstStream: Int
-
-    public init(random: RandomSource, step: Int, firstStream: Int) {
-      self.random = random
-      self.step = step
-      self.firstStream = firstStream
-    }
-  }
 
   /// - Parameters:
   ///   - capacity: the largest T.
   ///   - depth: that of the deepest `SumTree` of a gradient.
+  ///   - dropout: what is dropped in windows that are run with a `DropoutSite`.
   public init(
-    _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, _ compute: Compute
+    _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, dropout: Dropout = .none,
+    _ compute: Compute
   ) {
     precondition(streams >= 1 && capacity >= 1)
     let config = parameters.config
     let rows = capacity * streams
     let memory = PassMemory()
     self.parameters = parameters
-    team = compute.team
     self.streams = streams
     self.capacity = capacity
-    tokens = TokenInput(parameters, streams: streams, capacity: capacity)
-    layers = parameters.layers.map {
-      LayerPass(config, $0, streams: streams, capacity: capacity, compute)
+    tokens = TokenInput(parameters, streams: streams, capacity: capacity, dropout: dropout.embedding)
+    layers = parameters.layers.enumerated().map { k, weights in
+      LayerPass(
+        config, weights, layer: k, streams: streams, capacity: capacity,
+        weightDropout: dropout.recurrentWeights, compute)
+    }
+    dropouts = (0..<config.layers).map { k in
+      let rate = k == config.layers - 1 ? dropout.output : dropout.between
+      guard rate > 0 else { return nil }
+      return LayerDropout(
+        rate: rate, behind: k, isVariational: dropout.isVariational, width: config.hidden, streams: streams,
+        capacity: capacity, compute.team)
     }
     outputForward = RightFactor(inner: config.hidden, columns: config.vocabulary, compute)
     outputBackward = RightFactor(inner: config.vocabulary, columns: config.hidden, compute)
-    let boundaries = config.dropout > 0 ? config.layers - 1 : 0
-    dropped = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
-    masks = (0..<boundaries).map { _ in memory.matrix(rows, config.hidden) }
     dOutput = memory.matrix(rows, config.hidden)
     dOutputBelow = memory.matrix(config.layers > 1 ? rows : 0, config.hidden)
     logits = memory.matrix(rows, config.vocabulary)
@@ -91,24 +83,24 @@ public final class WindowPass {
     let rows = length * streams
     precondition(length >= 1 && length <= capacity && inputs.count == rows)
     precondition(state.streams == streams)
+    dropoutSite = dropout
     for k in layers.indices {
       clock?.enter(.forward)
-      layers[k].prepareForward()
+      layers[k].prepareForward(dropout)
       if k == 0 {
         clock?.enter(.embed)
-        tokens.forward(inputs, layers[k])
+        tokens.forward(inputs, layers[k], dropout)
         clock?.enter(.forward)
       } else {
-        if let dropout, !masks.isEmpty { drop(k - 1, length, dropout) }
-        layers[k].project(
-          input(of: k, rows, dropped: dropout != nil), into: layers[k].inputGates(length: length))
+        layers[k].project(output(of: k - 1, length), into: layers[k].inputGates(length: length))
       }
       layers[k].forward(length: length, stateH: state.h(layer: k), stateC: state.c(layer: k))
+      if let dropout { dropouts[k]?.drop(layers[k].output(length: length), dropout) }
     }
     let result = logits.rows(0..<rows)
     outputForward.prepare(transposing: parameters.outputWeight)
     outputForward.multiply(
-      layers.last!.output(length: length), from: .bias(parameters.outputBias), into: result)
+      output(of: layers.count - 1, length), from: .bias(parameters.outputBias), into: result)
     return result
   }
 
@@ -124,13 +116,12 @@ public final class WindowPass {
     return rowLosses[0..<targets.count].reduce(0, +)
   }
 
-  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`.
+  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`: by the
+  /// recurrent weights that were left of dropout, until ``finishGradient(_:in:)``.
   ///
-  /// - Parameters:
-  ///   - dropped: whether it was run with dropout.
-  ///   - parts: overwritten; each is summed over its own streams.
+  /// - Parameter parts: overwritten; each is summed over its own streams.
   public func backward(
-    _ inputs: [UInt16], _ targets: [UInt16], dropped: Bool, scale: Float, into parts: [GradientPart]
+    _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart]
   ) {
     precondition(inputs.count == targets.count)
     let rows = targets.count
@@ -141,17 +132,18 @@ public final class WindowPass {
     clock?.enter(.backward)
     for part in parts {
       gradientProduct.take(dLogits, part.rows(length: length, streams: streams))
-      gradientProduct.multiply(layers.last!.output(length: length), into: part.gradient.outputWeight)
+      gradientProduct.multiply(output(of: layers.count - 1, length), into: part.gradient.outputWeight)
       gradientProduct.sumRows(into: part.gradient.outputBias)
     }
 
     var (here, below) = (dOutput, dOutputBelow)
     outputBackward.prepare(parameters.outputWeight)
     outputBackward.multiply(dLogits, from: .zero, into: here.rows(0..<rows))
+    if dropoutSite != nil { dropouts.last!?.dropGradient(here.rows(0..<rows)) }
     for k in layers.indices.reversed() {
       layers[k].prepareBackward()
       layers[k].backward(length: length, dOutput: here.rows(0..<rows))
-      let input = k == 0 ? nil : input(of: k, rows, dropped: dropped)
+      let input = k == 0 ? nil : output(of: k - 1, length)
       for part in parts {
         layers[k].writeGradient(
           gradientProduct, input: input, part.rows(length: length, streams: streams),
@@ -164,11 +156,25 @@ public final class WindowPass {
       if k > 0 {
         let dInput = below.rows(0..<rows)
         layers[k].backProject(layers[k].dInputGates(length: length), into: dInput)
-        if dropped, !masks.isEmpty {
-          multiplyElements(dInput.elements, masks[k - 1].rows(0..<rows).elements, into: dInput.elements)
-        }
+        if dropoutSite != nil { dropouts[k - 1]?.dropGradient(dInput) }
       }
       swap(&here, &below)
+    }
+  }
+
+  /// Turns the gradient by the recurrent weights that were left of dropout into that by the parameters.
+  ///
+  /// This is for the sum over all ranks: of the parts it would round otherwise on another number of ranks.
+  ///
+  /// - Parameter range: the elements of the flat array to finish.
+  public func finishGradient(_ gradient: ParameterSet, in range: Range<Int>) {
+    for (k, layer) in layers.enumerated() {
+      let tensor = gradient.layout.hiddenWeight(layer: k)
+      let part = tensor.clamped(to: range)
+      guard let dropped = layer.droppedWeights, !part.isEmpty else { continue }
+      dropped.dropGradient(
+        gradient.flat.slice(part),
+        of: part.lowerBound - tensor.lowerBound..<part.upperBound - tensor.lowerBound)
     }
   }
 
@@ -181,24 +187,9 @@ public final class WindowPass {
     return sum
   }
 
-  /// What layer `k`, not the first, reads, `[T*B, in]`.
-  private func input(of k: Int, _ rows: Int, dropped isDropped: Bool) -> Matrix {
-    if isDropped, !masks.isEmpty { return dropped[k - 1].rows(0..<rows) }
-    return layers[k - 1].output(length: rows / streams)
-  }
-
-  /// Draws the masks behind layer `k` and applies them to its output.
-  private func drop(_ k: Int, _ length: Int, _ dropout: DropoutSite) {
-    team.share(length * streams) { rows, _ in
-      for row in rows {
-        let site = RandomSource.Site(
-          step: dropout.step, layer: k, time: row / streams, stream: dropout.firstStream + row % streams)
-        dropout.random.fillDropoutMask(masks[k].row(row), dropout: parameters.config.dropout, at: site)
-      }
-    }
-    let rows = 0..<length * streams
-    multiplyElements(
-      layers[k].output(length: length).elements, masks[k].rows(rows).elements,
-      into: dropped[k].rows(rows).elements)
+  /// What layer `k` gives to whatever comes behind it, `[T*B, H]`.
+  private func output(of k: Int, _ length: Int) -> Matrix {
+    if dropoutSite != nil, let dropout = dropouts[k] { return dropout.output(length: length) }
+    return layers[k].output(length: length)
   }
 }

@@ -10,6 +10,8 @@ public struct RandomSource: Sendable {
     case windowLength = 3
     case sampling = 4
     case gradientCheck = 5
+    case weightDrop = 6
+    case embeddingDropout = 7
   }
 
   /// Where a number belongs. `time` must be below 65,536 and `layer` below 256.
@@ -73,12 +75,12 @@ public struct RandomSource: Sendable {
   /// The largest magnitude that ``normal(_:_:unit:)`` can return: the radius at the smallest uniform.
   public static let largestNormal = (-2 * PortableMath.log(openUnit(0))).squareRoot()
 
-  /// Fills `mask` `[units]` with inverted dropout's factors: 0 with probability `dropout`, else `1 / (1 - dropout)`.
-  public func fillDropoutMask(_ mask: Vector, dropout: Float, at site: Site) {
-    precondition(dropout >= 0 && dropout < 1)
-    let threshold = UInt32(Double(dropout) * 0x1p32)
-    let scale = 1 / (1 - dropout)
-    let place = place(.dropout, site)
+  /// Fills `mask` `[units]` with inverted dropout's factors: 0 with probability `rate`, else `1 / (1 - rate)`.
+  public func fillDropoutMask(_ mask: Vector, _ purpose: Purpose, rate: Float, at site: Site) {
+    precondition(rate >= 0 && rate < 1)
+    let threshold = UInt32(Double(rate) * 0x1p32)
+    let scale = 1 / (1 - rate)
+    let place = place(purpose, site)
     let wholes = mask.count / 32
     for index in 0..<wholes {
       let draws = philox.eight(UInt32(truncatingIfNeeded: 8 * index), place)
@@ -91,7 +93,7 @@ public struct RandomSource: Sendable {
       mask.store(kept.replacing(with: 0, where: high .< threshold), at: 32 * index + 16)
     }
     for quad in 8 * wholes..<(mask.count + 3) / 4 {
-      let draws = bits(.dropout, site, quad: quad)
+      let draws = bits(purpose, site, quad: quad)
       for lane in 0..<min(4, mask.count - 4 * quad) {
         mask[4 * quad + lane] = draws[lane] < threshold ? 0 : scale
       }

@@ -27,6 +27,17 @@ public func multiplyElements(_ a: Vector, _ b: Vector, into result: Vector) {
   for index in 0..<a.count { result[index] = a[index] * b[index] }
 }
 
+/// `vector *= factor`, element by element.
+public func scale(_ vector: Vector, by factor: Float) {
+  for index in 0..<vector.count { vector[index] *= factor }
+}
+
+/// `average += part * (current - average)`, element by element.
+public func moveTowards(_ current: Vector, _ average: Vector, part: Float) {
+  precondition(current.count == average.count)
+  for index in 0..<average.count { average[index] += part * (current[index] - average[index]) }
+}
+
 /// The Euclidean norm.
 public func norm(_ vector: Vector) -> Double { squaredNorm(vector).squareRoot() }
 

@@ -24,7 +24,7 @@ import Training
     let gradient = ParameterSet(golden.model)
     let count = window.targets.count
     golden.pass.backward(
-      window.inputs, window.targets, dropped: false, scale: 1 / Float(count),
+      window.inputs, window.targets, scale: 1 / Float(count),
       into: [GradientPart(allOf: golden.streams, gradient)])
     let loss =
       golden.pass.loss(ofStreams: 0..<golden.streams, length: count / golden.streams) / Double(count)
@@ -48,7 +48,7 @@ import Training
       let window = golden.window(step)
       _ = golden.pass.forward(window.inputs, state: state)
       golden.pass.backward(
-        window.inputs, window.targets, dropped: false, scale: 1 / Float(window.targets.count),
+        window.inputs, window.targets, scale: 1 / Float(window.targets.count),
         into: [GradientPart(allOf: golden.streams, gradient)])
       let scale = optimizer == "clip" ? Adam.clippingScale(norm: norm(gradient.flat), limit: 0.05) : 1
       adam.step(golden.parameters, gradient, learningRate: 0.01, gradientScale: scale)
@@ -77,7 +77,7 @@ import Training
       let embeddingShape = header.tensor(named: "e.weight")!.shape
       model = try ModelConfig(
         cell: cell, vocabulary: embeddingShape[0], embedding: embeddingShape[1], hidden: stateShape[2],
-        layers: stateShape[0], dropout: 0)
+        layers: stateShape[0])
       streams = stateShape[1]
       parameters = ParameterSet(model)
       for tensor in parameters.layout.tensors {

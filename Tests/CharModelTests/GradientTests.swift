@@ -29,14 +29,14 @@ import Testing
     try check(ModelFixture(cell, layers: 2), dropout: nil, blocks: [0..<1, 1..<3])
   }
 
-  @Test(arguments: CellKind.all)
-  func alsoThroughDropout(cell: CellKind) throws {
-    let site = WindowPass.DropoutSite(random: RandomSource(seed: 5), step: 2, firstStream: 1)
-    try check(ModelFixture(cell, layers: 3, dropout: 0.4), dropout: site)
+  @Test(arguments: CellKind.all, ModelFixture.dropouts)
+  func alsoThroughDropout(cell: CellKind, dropout: Dropout) throws {
+    let site = DropoutSite(random: RandomSource(seed: 5), step: 2, firstStream: 1)
+    try check(ModelFixture(cell, layers: 2, dropout: dropout), dropout: site, blocks: [0..<1, 1..<3])
   }
 
   private func check(
-    _ fixture: ModelFixture, dropout: WindowPass.DropoutSite?,
+    _ fixture: ModelFixture, dropout: DropoutSite?,
     blocks: [Range<Int>] = [0..<ModelFixture.streams]
   )
     throws
@@ -74,7 +74,7 @@ import Testing
     let gradient = ParameterSet(fixture.model)
     _ = fixture.pass.forward(fixture.inputs, state: fixture.startState())
     fixture.pass.backward(
-      fixture.inputs, fixture.targets, dropped: false, scale: 1,
+      fixture.inputs, fixture.targets, scale: 1,
       into: [GradientPart(allOf: ModelFixture.streams, gradient)])
     var isInTensor = [Bool](repeating: false, count: gradient.flat.count)
     for tensor in gradient.layout.tensors { for index in tensor.range { isInTensor[index] = true } }

@@ -8,6 +8,13 @@ import Testing
 final class ModelFixture {
   static let (vocabulary, embedding, hidden, streams, length) = (11, 5, 7, 3, 4)
 
+  /// All that can be dropped, in both ways.
+  static let dropouts = [
+    Dropout(between: 0.4),
+    Dropout(between: 0.2, output: 0.3, embedding: 0.2, recurrentWeights: 0.2),
+    Dropout(between: 0.2, output: 0.3, embedding: 0.2, recurrentWeights: 0.2, isVariational: true),
+  ]
+
   let model: ModelConfig
   let parameters: ParameterSet
   let pass: WindowPass
@@ -17,16 +24,17 @@ final class ModelFixture {
   private let start: HiddenState
 
   init(
-    _ cell: CellKind, layers: Int, dropout: Float = 0, length: Int = length, _ backend: ProductBackend = .simd
+    _ cell: CellKind, layers: Int, dropout: Dropout = .none, length: Int = length,
+    _ backend: ProductBackend = .simd
   ) throws {
     model = try ModelConfig(
-      cell: cell, vocabulary: Self.vocabulary, embedding: Self.embedding, hidden: Self.hidden, layers: layers,
-      dropout: dropout)
+      cell: cell, vocabulary: Self.vocabulary, embedding: Self.embedding, hidden: Self.hidden, layers: layers)
     parameters = ParameterSet(model)
     parameters.initialise(RandomSource(seed: 3))
     // Twice the usual weights, so that the lower layers matter too.
     for index in 0..<parameters.flat.count { parameters.flat[index] *= 2 }
-    pass = WindowPass(parameters, streams: Self.streams, capacity: length, depth: 2, Compute(backend))
+    pass = WindowPass(
+      parameters, streams: Self.streams, capacity: length, depth: 2, dropout: dropout, Compute(backend))
     var numbers = TestNumbers(17)
     inputs = numbers.tokens(length * Self.streams, below: Self.vocabulary)
     targets = numbers.tokens(length * Self.streams, below: Self.vocabulary)
@@ -43,22 +51,23 @@ final class ModelFixture {
   }
 
   /// The mean loss over the window, from the start state.
-  func loss(_ dropout: WindowPass.DropoutSite? = nil) -> Double {
+  func loss(_ dropout: DropoutSite? = nil) -> Double {
     _ = pass.forward(inputs, state: startState(), dropout: dropout)
     return pass.loss(targets) / Double(targets.count)
   }
 
   /// The gradient of ``loss(_:)``.
   func gradient(
-    _ dropout: WindowPass.DropoutSite? = nil, blocks: [Range<Int>] = [0..<streams]
+    _ dropout: DropoutSite? = nil, blocks: [Range<Int>] = [0..<streams]
   ) -> ParameterSet {
     let gradient = ParameterSet(model)
     // What was there before must not matter.
     gradient.flat.fill(9)
     _ = pass.forward(inputs, state: startState(), dropout: dropout)
     pass.backward(
-      inputs, targets, dropped: dropout != nil, scale: 1 / Float(targets.count),
+      inputs, targets, scale: 1 / Float(targets.count),
       into: [GradientPart(SumTree(count: blocks.count), streams: blocks, gradient)])
+    pass.finishGradient(gradient, in: 0..<gradient.flat.count)
     return gradient
   }
 }

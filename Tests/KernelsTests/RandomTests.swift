@@ -50,7 +50,7 @@ import Testing
   @Test func dropoutDropsItsShareAndKeepsTheMean() {
     let count = 100_003
     let buffer = FloatBuffer(count: count)
-    random.fillDropoutMask(buffer.elements, dropout: 0.3, at: .init())
+    random.fillDropoutMask(buffer.elements, .dropout, rate: 0.3, at: .init())
     let mask = buffer.elements.array
     #expect(Set(mask) == [0, 1 / (1 - 0.3)])
     let dropped = Double(mask.filter { $0 == 0 }.count) / Double(count)
@@ -60,8 +60,8 @@ import Testing
   @Test func aStreamsMaskDoesNotDependOnWhoElseIsThere() {
     let buffer = FloatBuffer(count: 20)
     let (long, short) = (buffer.elements.slice(0..<13), buffer.elements.slice(13..<20))
-    random.fillDropoutMask(long, dropout: 0.5, at: .init(step: 3, stream: 9))
-    random.fillDropoutMask(short, dropout: 0.5, at: .init(step: 3, stream: 9))
+    random.fillDropoutMask(long, .dropout, rate: 0.5, at: .init(step: 3, stream: 9))
+    random.fillDropoutMask(short, .dropout, rate: 0.5, at: .init(step: 3, stream: 9))
     #expect(Array(long.array.prefix(7)) == short.array)
   }
 
@@ -70,7 +70,7 @@ import Testing
     let random = RandomSource(seed: 11)
     let site = RandomSource.Site(step: 70_000, layer: 1, time: 5, stream: 12)
     let buffer = FloatBuffer(count: 77)
-    random.fillDropoutMask(buffer.elements, dropout: 0.25, at: site)
+    random.fillDropoutMask(buffer.elements, .dropout, rate: 0.25, at: site)
     for unit in 0..<buffer.count {
       let isDropped = random.bits(.dropout, site, quad: unit / 4)[unit % 4] < 1 << 30
       #expect(buffer.elements[unit] == (isDropped ? 0 : 1 / (1 - 0.25 as Float)), "unit \(unit)")

@@ -6,14 +6,16 @@ import Testing
 @Suite struct BitIdentityTests {
   private let directory = TemporaryDirectory()
 
-  /// Everything that makes a step more than a sum: dropout, clipping, random windows, restarts, two epochs with a validation between.
+  /// Everything that makes a step more than a sum: dropout of every kind, averaging, clipping, random windows, restarts, two epochs with a validation between.
   private func options(_ cell: String) throws -> [String] {
     let text = (0..<900).map { "the \($0 * 7919 % 613) of the \($0 * 31 % 97)\n" }.joined()
     try text.write(toFile: directory.path("text"), atomically: true, encoding: .utf8)
     return [
       "--train", directory.path("text"), "--cell", cell, "--layers", "2", "--hidden", "20", "--embedding",
       "9",
-      "--bs", "26", "--bptt", "10", "--bptt-jitter", "--dropout", "0.3", "--clip-norm", "0.5", "--lr", "0.01",
+      "--bs", "26", "--bptt", "10", "--bptt-jitter", "--dropout", "0.3", "--dropout-output", "0.2",
+      "--dropout-embedding", "0.1",
+      "--weight-drop", "0.2", "--average-decay", "0.9", "--clip-norm", "0.5", "--lr", "0.01",
       "--epochs", "2", "--schedule", "cosine", "--sample-length", "0", "--reduce", "tree",
     ]
   }

@@ -149,7 +149,8 @@ import Training
     for option in [
       "train", "valid", "valid-fraction", "unit", "lowercase", "min-freq", "newlines", "cell", "layers",
       "hidden",
-      "embedding", "dropout", "bs", "bptt", "bptt-jitter", "epochs", "lr", "phase", "weight-decay",
+      "embedding", "dropout", "dropout-output", "dropout-embedding", "variational-dropout", "weight-drop",
+      "average-decay", "bs", "bptt", "bptt-jitter", "epochs", "lr", "phase", "weight-decay",
       "clip-norm",
       "seed", "max-steps", "run-dir", "checkpoint-every", "keep", "threads", "validate", "quiet", "verbose",
     ] { #expect(train.output.contains("--\(option)"), "\(option)") }

@@ -123,7 +123,8 @@ import Training
     for key in [
       "train", "valid", "validFraction", "unit", "lowercase", "minFreq", "newlines", "cell", "layers",
       "hidden",
-      "embedding", "dropout", "bs", "bptt", "bpttJitter", "epochs", "lr", "phase", "weightDecay", "clipNorm",
+      "embedding", "dropout", "dropoutOutput", "dropoutEmbedding", "variationalDropout", "weightDrop",
+      "averageDecay", "bs", "bptt", "bpttJitter", "epochs", "lr", "phase", "weightDecay", "clipNorm",
       "seed",
       "maxSteps", "runDir", "checkpointEvery", "keep", "threads", "validate", "quiet", "verbose",
     ] { #expect(config[key] != nil, "\(key)") }

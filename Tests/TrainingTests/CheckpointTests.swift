@@ -67,6 +67,23 @@ import Training
     #expect(try values("state.c", file) == trainer.state.c.array)
   }
 
+  /// What others read from the file is the average; the trained parameters are beside it.
+  @Test func withAveragingTheModelIsTheAverage() throws {
+    var config = TrainingFixture.config(directory)
+    config.averageDecay = 0.9
+    let world = ThreadWorld.single()
+    let text = try SharedText(config, world)
+    let trainer = try Trainer(config, text, world)
+    trainer.beginWhatBegins()
+    for _ in 0..<3 { _ = try trainer.step(learningRate: 0.01) }
+    let path = directory.path("average.safetensors")
+    try trainer.writeCheckpoint(to: path, try #require(try trainer.collectStates()), text.root!.vocabulary)
+    #expect(try Checkpoint(path: path).loadParameters().values == trainer.trained.values)
+    let file = try SafeTensorsFile(path: path)
+    #expect(try values("unaveraged.l_out.bias", file) == trainer.parameters.outputBias.array)
+    #expect(try values("unaveraged.l_out.bias", file) != values("l_out.bias", file))
+  }
+
   /// The hidden states of all ranks, in the order of streams.
   @Test func statesAreCollectedFromAllRanks() throws {
     let alone = try SafeTensorsFile(path: try checkpoint(ranks: 1))

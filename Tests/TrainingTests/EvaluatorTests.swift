@@ -12,7 +12,7 @@ import Training
   func meanOverEveryCharacterPredicted(streams: Int) throws {
     let parameters = ParameterSet(
       try ModelConfig(
-        cell: CellKind(named: "lstm")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2, dropout: 0.5))
+        cell: CellKind(named: "lstm")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2))
     parameters.initialise(RandomSource(seed: 2))
     var numbers = TestNumbers(8)
     let tokens = Tokens(.bytes(numbers.tokens(320, below: 9).map { UInt8($0) }))

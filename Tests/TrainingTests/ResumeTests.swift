@@ -12,6 +12,11 @@ import Training
   private func config(_ name: String) -> TrainingConfig {
     var config = TrainingFixture.config(directory)
     config.dropout = 0.3
+    config.dropoutOutput = 0.2
+    config.dropoutEmbedding = 0.1
+    config.variationalDropout = true
+    config.weightDrop = 0.2
+    config.averageDecay = 0.95
     config.bpttJitter = true
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
     config.phases = [

@@ -12,7 +12,7 @@ import Training
   init() throws {
     parameters = ParameterSet(
       try ModelConfig(
-        cell: CellKind(named: "gru")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2, dropout: 0))
+        cell: CellKind(named: "gru")!, vocabulary: 9, embedding: 4, hidden: 6, layers: 2))
     parameters.initialise(RandomSource(seed: 2))
     // Sharper than a fresh model, so that probabilities differ.
     let weight = parameters.outputWeight.elements

@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Ranks
 import TestSupport
@@ -71,6 +72,32 @@ import Training
     trainer.beginWhatBegins()
     #expect(trainer.state.h.array == (carries ? before : before.map { _ in 0 }))
     #expect(trainer.state.c.array.contains { $0 != 0 } == carries)
+  }
+
+  /// With decay d the parameters after update k of n count `d^(n-k) (1 - d) / (1 - d^n)`; the ranks' own parts make up the whole.
+  @Test(arguments: [1, 2])
+  func theAverageIsThatOfTheSteps(ranks: Int) throws {
+    var config = TrainingFixture.config(directory)
+    config.averageDecay = 0.8
+    let runs = try ThreadWorld.run(size: ranks) { [config] world in
+      let trainer = try Trainer(config, SharedText(config, world), world)
+      trainer.beginWhatBegins()
+      var all: [[Float]] = []
+      for _ in 0..<5 {
+        _ = try trainer.step(learningRate: 0.01)
+        all.append(trainer.parameters.values)
+      }
+      _ = try trainer.collectStates()
+      return (all: all, average: trainer.trained.values)
+    }
+    let weights = (0..<5).map { pow(0.8, Double(4 - $0)) * (1 - 0.8) / (1 - pow(0.8, 5)) }
+    for run in runs {
+      let expected = run.average.indices.map { index in
+        Float((0..<5).reduce(0.0) { $0 + weights[$1] * Double(run.all[$1][index]) })
+      }
+      #expect(relativeError(run.average, expected) < 1e-6)
+      #expect(relativeError(run.average, run.all[4]) > 1e-3)
+    }
   }
 
   @Test func clippingBoundsTheStep() throws {

@@ -38,7 +38,7 @@ public struct Checkpoint: Sendable {
         strings: try decode([String].self, CheckpointFormat.vocabularyKey), unit: card.format.unit)
       model = try ModelConfig(
         cell: card.cell, vocabulary: vocabulary.count, embedding: card.embedding, hidden: card.hidden,
-        layers: card.layers, dropout: card.dropout)
+        layers: card.layers)
     } catch let error as VocabularyError {
       throw refuse(error.expected, "\(error.found) in vocabulary entry \(error.entry)")
     } catch let error as ModelConfigError {

@@ -10,6 +10,7 @@ enum CheckpointFormat {
   static let progressKey = "chartrain.progress"
   static let checksumKey = "chartrain.checksum"
 
+  static let unaveragedPrefix = "unaveraged."
   static let firstMomentPrefix = "adam.m."
   static let secondMomentPrefix = "adam.v."
   static let stateH = "state.h"
@@ -31,13 +32,12 @@ public struct ModelCard: Decodable, Equatable, Sendable {
   public let layers: Int
   public let hidden: Int
   public let embedding: Int
-  public let dropout: Float
   public let format: TextFormat
   /// The streams it was trained with, if known.
   public let streams: Int?
 
   private enum Key: String, CodingKey {
-    case cell, layers, hidden, embedding, dropout, unit, lowercase, newlines, endToken, bs
+    case cell, layers, hidden, embedding, unit, lowercase, newlines, endToken, bs
   }
 
   public init(from decoder: any Decoder) throws {
@@ -46,7 +46,6 @@ public struct ModelCard: Decodable, Equatable, Sendable {
     layers = try values.decode(Int.self, forKey: .layers)
     hidden = try values.decode(Int.self, forKey: .hidden)
     embedding = try values.decode(Int.self, forKey: .embedding)
-    dropout = try values.decodeIfPresent(Float.self, forKey: .dropout) ?? 0
     format = TextFormat(
       unit: try values.decode(TextFormat.Unit.self, forKey: .unit),
       lowercase: try values.decode(Bool.self, forKey: .lowercase),

@@ -28,12 +28,19 @@ public final class CollectedStates {
 }
 
 extension Trainer {
-  /// Collects on rank 0 what a checkpoint needs from the other ranks. Adam's moments become whole on every rank.
+  /// Makes Adam's moments and the average whole on every rank.
+  ///
+  /// - Throws: `RankError`.
+  func makeWhole() throws {
+    for (set, _) in parameterSets where set !== parameters { try reduction.share(set.flat) }
+  }
+
+  /// Collects on rank 0 what a checkpoint needs from the other ranks. Adam's moments and the average become whole on every rank.
   ///
   /// - Returns: on rank 0, nil on the others.
   /// - Throws: `RankError`.
   public func collectStates() throws -> CollectedStates? {
-    for moment in [adam.firstMoment, adam.secondMoment] { try reduction.share(moment.flat) }
+    try makeWhole()
     let h = try world.gather(state.h.array, counts: stateCounts(state.h))
     let c = try world.gather(state.c.array, counts: stateCounts(state.c))
     guard world.isRoot else { return nil }

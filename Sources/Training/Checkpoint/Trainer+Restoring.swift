@@ -45,11 +45,14 @@ extension Trainer {
     adam.stepCount = progress.adamStep
   }
 
-  /// The parameters and Adam's moments, with the prefixes of their names in a checkpoint.
+  /// The parameters, Adam's moments and the average, with the prefixes of their names in a checkpoint. The model that others read
+  /// from the file is the one without a prefix.
   var parameterSets: [(set: ParameterSet, prefix: String)] {
-    [
-      (parameters, ""), (adam.firstMoment, CheckpointFormat.firstMomentPrefix),
+    let moments = [
+      (adam.firstMoment, CheckpointFormat.firstMomentPrefix),
       (adam.secondMoment, CheckpointFormat.secondMomentPrefix),
     ]
+    guard let average else { return [(parameters, "")] + moments }
+    return [(average.parameters, ""), (parameters, CheckpointFormat.unaveragedPrefix)] + moments
   }
 }

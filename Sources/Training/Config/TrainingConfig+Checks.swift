@@ -50,7 +50,12 @@ extension TrainingConfig {
     try require("layers", layers, in: 1...ModelConfig.maximumLayers)
     try require("hidden", hidden, in: 1...ModelConfig.maximumWidth)
     try require("embedding", embedding, in: 1...ModelConfig.maximumWidth)
-    try require("dropout", "at least 0 and below 1", Double(dropout), dropout >= 0 && dropout < 1)
+    for (option, rate) in [
+      ("dropout", dropout), ("dropout-output", dropoutOutput), ("dropout-embedding", dropoutEmbedding),
+      ("weight-drop", weightDrop),
+    ] {
+      try require(option, "at least 0 and below 1", Double(rate), rate >= 0 && rate < 1)
+    }
     try require(
       "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
     for phase in phases {
@@ -65,6 +70,9 @@ extension TrainingConfig {
     }
     try require(
       "weight-decay", "a finite number, at least 0", weightDecay, weightDecay >= 0 && weightDecay.isFinite)
+    if let averageDecay {
+      try require("average-decay", "above 0 and below 1", averageDecay, averageDecay > 0 && averageDecay < 1)
+    }
     if let clipNorm {
       try require("clip-norm", "a finite number above 0", clipNorm, clipNorm > 0 && clipNorm.isFinite)
     }

@@ -17,6 +17,10 @@ extension TrainingConfig {
       .init("hidden", \.hidden),
       .init("embedding", \.embedding),
       .init("dropout", \.dropout),
+      .init("dropoutOutput", \.dropoutOutput),
+      .init("dropoutEmbedding", \.dropoutEmbedding),
+      .init("variationalDropout", \.variationalDropout),
+      .init("weightDrop", \.weightDrop),
 
       .init("bs", \.bs),
       .init("bptt", \.bptt),
@@ -24,6 +28,7 @@ extension TrainingConfig {
       .init("phase", \.phases),
       .init("weightDecay", \.weightDecay),
       .init("decoupledWeightDecay", \.decoupledWeightDecay),
+      .init("averageDecay", \.averageDecay),
       .init("clipNorm", \.clipNorm),
       .init("carryStateAcrossEpochs", \.carryStateAcrossEpochs),
       .init("seed", \.seed),

@@ -26,7 +26,16 @@ public struct TrainingConfig: Equatable, Sendable {
   public var hidden = 256
   /// E.
   public var embedding = 42
+  /// Between layers.
   public var dropout: Float = 0
+  /// Between the last layer and the output layer.
+  public var dropoutOutput: Float = 0
+  /// Of whole characters' embeddings.
+  public var dropoutEmbedding: Float = 0
+  /// Whether `dropout` and `dropoutOutput` drop the same elements throughout a window.
+  public var variationalDropout = false
+  /// Of the recurrent weights.
+  public var weightDrop: Float = 0
 
   // MARK: Training
 
@@ -41,6 +50,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var weightDecay = 0.0
   /// AdamW's weight decay instead of coupled L2.
   public var decoupledWeightDecay = false
+  /// What remains of the averaged parameters at each step, or nil to validate and keep the trained ones themselves.
+  public var averageDecay: Double?
   /// The largest gradient norm, or nil for no clipping.
   public var clipNorm: Double?
   public var carryStateAcrossEpochs = false
@@ -94,8 +105,14 @@ public struct TrainingConfig: Equatable, Sendable {
   /// - Throws: `ModelConfigError`.
   public func modelConfig(vocabulary: Int) throws -> ModelConfig {
     try ModelConfig(
-      cell: cell, vocabulary: vocabulary, embedding: embedding, hidden: hidden, layers: layers,
-      dropout: dropout)
+      cell: cell, vocabulary: vocabulary, embedding: embedding, hidden: hidden, layers: layers)
+  }
+
+  /// All that is dropped.
+  var allDropout: Dropout {
+    Dropout(
+      between: layers > 1 ? dropout : 0, output: dropoutOutput, embedding: dropoutEmbedding,
+      recurrentWeights: weightDrop, isVariational: variationalDropout)
   }
 }
 

@@ -13,8 +13,8 @@ public struct DebugFinding: Error, CustomStringConvertible {
 /// - Before the first step: the ranks' streams are all streams, each once; the gradient of some parameters meets finite differences.
 /// - Backward has not touched the hidden state: it stays detached from what comes before the window.
 /// - The gradient and the states are finite.
-/// - Parameters, moments and the count of updates are the same, bit by bit, on all ranks: the parameters as a step finds them and as it
-///   leaves them, the moments once the ranks have given each other their parts.
+/// - Parameters, moments, the average and the count of updates are the same, bit by bit, on all ranks: the parameters as a step finds them and as it
+///   leaves them, the others once the ranks have given each other their parts.
 public final class DebugChecks: StepInspector {
   private var stateHash: UInt64 = 0
   private var hasStarted = false
@@ -62,9 +62,7 @@ public final class DebugChecks: StepInspector {
   }
 
   public func stepEnded(_ trainer: Trainer, _ record: Trainer.StepRecord) throws {
-    for moment in [trainer.adam.firstMoment, trainer.adam.secondMoment] {
-      try trainer.reduction.share(moment.flat)
-    }
+    try trainer.makeWhole()
     for (set, prefix) in trainer.parameterSets {
       try compare(trainer, set, prefix, "after step \(record.step + 1)")
     }
@@ -141,7 +139,7 @@ extension DebugChecks {
     }
     _ = loss()
     trainer.pass.backward(
-      window.inputs, window.targets, dropped: false, scale: 1 / Float(window.targets.count), into: parts)
+      window.inputs, window.targets, scale: 1 / Float(window.targets.count), into: parts)
     let random = RandomSource(seed: trainer.config.seed)
     for (number, tensor) in parts[0].gradient.layout.tensors.enumerated() {
       let values = trainer.parameters.elements(of: tensor)

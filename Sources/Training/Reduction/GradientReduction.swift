@@ -11,9 +11,12 @@ protocol GradientReduction {
 
   /// Adds up all ranks' parts: ``gradient`` has the sum in ``ownElements``.
   ///
-  /// - Parameter loss: the loss over some of this rank's streams.
+  /// - Parameters:
+  ///   - loss: the loss over some of this rank's streams.
+  ///   - finish: makes the gradient of the sum, in these elements, before its norm is taken.
   /// - Throws: `RankError`.
-  func combine(_ loss: (Range<Int>) -> Double) throws -> CombinedSums
+  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
+    -> CombinedSums
   /// Gives all ranks what each has in its own elements.
   ///
   /// - Throws: `RankError`.

@@ -20,9 +20,12 @@ final class MPIReduction: GradientReduction {
     ownElements = 0..<gradient.flat.count
   }
 
-  func combine(_ loss: (Range<Int>) -> Double) throws -> CombinedSums {
+  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
+    -> CombinedSums
+  {
     lossSum[0] = loss(0..<streams)
     try world.sum(gradient.flat)
+    finish(gradient, ownElements)
     try world.sum(&lossSum)
     return CombinedSums(loss: lossSum[0], gradientNorm: norm(gradient.flat))
   }

@@ -27,8 +27,11 @@ final class TreeReduction: GradientReduction {
     }
   }
 
-  func combine(_ loss: (Range<Int>) -> Double) throws -> CombinedSums {
+  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
+    -> CombinedSums
+  {
     try sum.reduce(parts.map(\.gradient.flat))
+    finish(gradient, ownElements)
     let flat = gradient.flat
     let totals = try sum.totals(
       ofBlocks: ownBlocks.map(loss), ofSections: sum.ownSections.map { squaredNorm(flat.slice($0)) })

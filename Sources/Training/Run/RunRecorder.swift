@@ -27,7 +27,7 @@ final class RunRecorder {
     evaluator =
       config.validate
       ? try Evaluator(
-        trainer.parameters, text.valid,
+        trainer.trained, text.valid,
         streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName,
         trainer.compute)
       : nil
@@ -119,7 +119,7 @@ final class RunRecorder {
   ///
   /// - Returns: whether it was written.
   private func write(_ path: String, _ states: CollectedStates) throws -> Bool {
-    guard trainer.parameters.areFinite else {
+    guard trainer.parameters.areFinite, trainer.trained.areFinite else {
       logger.warning("some parameters are not finite: '\(path)' is not written")
       return false
     }
@@ -137,7 +137,7 @@ final class RunRecorder {
   func sample(epoch: Int) throws {
     guard config.sampleLength > 0 else { return }
     var sampler = Sampler(
-      trainer.parameters, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
+      trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
       seed: config.seed, number: epoch)
     var bytes: [UInt8] = []
     sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) { bytes += $0 }

@@ -11,6 +11,8 @@ public final class Trainer {
   public let model: ModelConfig
   public let parameters: ParameterSet
   public let adam: Adam
+  /// Nil where the run averages nothing. A rank has that of the parameters that it moves, until ``collectStates()``.
+  public let average: WeightAverage?
   /// `[L, B, H]` of this rank's streams.
   public let state: HiddenState
   public internal(set) var progress = Progress()
@@ -57,8 +59,11 @@ public final class Trainer {
     let lengths = WindowLengths(
       nominal: config.bptt, jitter: config.bpttJitter, random: RandomSource(seed: config.seed))
     let longest = min(lengths.longest, streams.columns - 1)
-    // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other.
-    try model.requireMemory(copies: world.size == 1 ? 6 : 7, streams: streams.count, length: longest)
+    // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other; the weights
+    // that are left and their mask; the average.
+    let copies =
+      (world.size == 1 ? 6 : 7) + (config.weightDrop > 0 ? 2 : 0) + (config.averageDecay == nil ? 0 : 1)
+    try model.requireMemory(copies: copies, streams: streams.count, length: longest)
     self.lengths = lengths
     random = RandomSource(seed: config.seed)
     parameters = ParameterSet(model)
@@ -67,10 +72,11 @@ public final class Trainer {
     let compute = Compute(config.gemm.backend, threads: config.threads)
     self.compute = compute
     adam = Adam(model, weightDecay: config.weightDecay, decoupled: config.decoupledWeightDecay)
+    average = config.averageDecay.map { [model] in WeightAverage(model, decay: $0) }
     state = HiddenState(model, streams: streams.count)
     pass = WindowPass(
       parameters, streams: streams.count, capacity: longest,
-      depth: reduction.parts.map(\.tree.depth).max()!, compute)
+      depth: reduction.parts.map(\.tree.depth).max()!, dropout: config.allDropout, compute)
     window = TextWindow(capacity: longest * streams.count)
     if let root = text.root { progress.text = root.fingerprint }
   }
@@ -83,14 +89,12 @@ public final class Trainer {
   public func step(learningRate: Double) throws -> StepRecord {
     clock?.enter(.text)
     let length = readNextWindow()
-    let dropout = dropoutSite
     for inspector in inspectors { try inspector.stepBegins(self) }
-    _ = pass.forward(window.inputs, state: state, dropout: dropout)
+    _ = pass.forward(window.inputs, state: state, dropout: dropoutSite)
     usedParametersHash = usedParametersHash &* 31 &+ pass.checksum
     for inspector in inspectors { try inspector.forwardEnded(self) }
     pass.backward(
-      window.inputs, window.targets, dropped: dropout != nil, scale: 1 / Float(config.bs * length),
-      into: reduction.parts)
+      window.inputs, window.targets, scale: 1 / Float(config.bs * length), into: reduction.parts)
     clock?.enter(.reduce)
     let record = try combine(length, learningRate)
     for inspector in inspectors { try inspector.gradientCombined(self) }
@@ -144,6 +148,9 @@ public final class Trainer {
   /// The windows of nominal length in an epoch.
   public var nominalStepsPerEpoch: Int { lengths.nominalStepsPerEpoch(columns: streams.columns) }
 
+  /// The model that this training has made so far: the average where there is one.
+  public var trained: ParameterSet { average?.parameters ?? parameters }
+
   /// Notes the end of a cycle.
   public func endCycle() { progress.cycle += 1 }
 
@@ -187,16 +194,16 @@ extension Trainer {
     return length
   }
 
-  private var dropoutSite: WindowPass.DropoutSite? {
-    guard config.dropout > 0 else { return nil }
-    return WindowPass.DropoutSite(
-      random: random, step: progress.step, firstStream: streams.streams.lowerBound)
+  private var dropoutSite: DropoutSite? {
+    guard config.allDropout != .none else { return nil }
+    return DropoutSite(random: random, step: progress.step, firstStream: streams.streams.lowerBound)
   }
 
   /// Adds up gradient and loss over all ranks. Each rank's gradient is scaled by the global batch already, so
   /// that the sum is the mean over all its characters however unequal the shards.
   private func combine(_ length: Int, _ learningRate: Double) throws -> StepRecord {
-    let sums = try reduction.combine { pass.loss(ofStreams: $0, length: length) }
+    let sums = try reduction.combine(
+      { pass.loss(ofStreams: $0, length: length) }, finish: pass.finishGradient)
     let loss = sums.loss / Double(config.bs * length)
     return StepRecord(
       step: progress.step, windowLength: length, loss: loss, gradientNorm: sums.gradientNorm,
@@ -210,6 +217,8 @@ extension Trainer {
     adam.step(
       parameters, reduction.gradient, in: reduction.ownElements, learningRate: record.learningRate,
       gradientScale: scale, compute.team)
+    average?.add(
+      parameters, count: progress.step + 1 - progress.skippedSteps, in: reduction.ownElements, compute.team)
     clock?.enter(.reduce)
     try reduction.share(parameters.flat)
   }

@@ -62,7 +62,7 @@ struct BenchCommand: RankedCommand {
     }
     return """
       model     \(model.cell.name) \(model.layers)x\(model.hidden), embedding \(model.embedding), vocabulary \
-      \(model.vocabulary), dropout \(model.dropout)
+      \(model.vocabulary), dropout \(config.dropout)
       work      \(config.bs) streams x \(config.bptt) characters, on \(outcome.ranks) ranks x \(outcome.threads) \
       threads; \(outcome.steps) steps after \(warmUp) to warm up
       step      \(fixed(outcome.stepMilliseconds, 3)) ms median, \(fixed(outcome.fastestStepMilliseconds, 3)) ms fastest

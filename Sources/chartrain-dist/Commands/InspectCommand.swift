@@ -29,7 +29,7 @@ struct InspectCommand: ParsableCommand {
     ].compactMap { $0 }.joined(separator: ", ")
     print(
       """
-      model        \(model.cell.name), \(model.layers) x \(model.hidden), embedding \(model.embedding), dropout \(model.dropout)
+      model        \(model.cell.name), \(model.layers) x \(model.hidden), embedding \(model.embedding)
       parameters   \(grouped(checkpoint.parameterCount))
       text         \(text)
       vocabulary   \(checkpoint.vocabulary.count)

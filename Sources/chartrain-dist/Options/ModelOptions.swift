@@ -35,6 +35,35 @@ struct ModelOptions: ParsableArguments {
     transform: Number.single)
   var dropout: Float?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Probability that an element is dropped between the last layer and the output layer. Default: \(standard.dropoutOutput).",
+      valueName: "p"),
+    transform: Number.single)
+  var dropoutOutput: Float?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Probability that a character's whole embedding is dropped, for a window. Default: \(standard.dropoutEmbedding).",
+      valueName: "p"),
+    transform: Number.single)
+  var dropoutEmbedding: Float?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Let --dropout and --dropout-output drop the same elements at all time steps of a window.")
+  var variationalDropout: Bool?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Probability that a recurrent weight is dropped, for a window. Default: \(standard.weightDrop).",
+      valueName: "p"),
+    transform: Number.single)
+  var weightDrop: Float?
+
   private static let standard = TrainingConfig()
 
   func apply(to config: inout TrainingConfig) {
@@ -43,5 +72,9 @@ struct ModelOptions: ParsableArguments {
     config.hidden = hidden ?? config.hidden
     config.embedding = embedding ?? config.embedding
     config.dropout = dropout ?? config.dropout
+    config.dropoutOutput = dropoutOutput ?? config.dropoutOutput
+    config.dropoutEmbedding = dropoutEmbedding ?? config.dropoutEmbedding
+    config.variationalDropout = variationalDropout ?? config.variationalDropout
+    config.weightDrop = weightDrop ?? config.weightDrop
   }
 }

@@ -85,6 +85,14 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Validate, sample and keep an average of the parameters over the steps, of which this part remains at each step, such as 0.999.",
+      valueName: "part"),
+    transform: Number.real)
+  var averageDecay: Double?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Scale the gradient down to this norm where it is larger.", valueName: "norm"),
     transform: Number.real)
   var clipNorm: Double?
@@ -136,6 +144,7 @@ struct OptimizationOptions: ParsableArguments {
     }
     config.weightDecay = weightDecay ?? config.weightDecay
     config.decoupledWeightDecay = decoupledWeightDecay ?? config.decoupledWeightDecay
+    config.averageDecay = averageDecay ?? config.averageDecay
     config.clipNorm = clipNorm ?? config.clipNorm
     config.carryStateAcrossEpochs = carryStateAcrossEpochs ?? config.carryStateAcrossEpochs
     config.seed = seed ?? config.seed

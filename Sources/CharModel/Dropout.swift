@@ -1,0 +1,147 @@
+import Kernels
+
+/// What training drops: where, and how often. Probabilities are in [0, 1); what is kept grows by `1 / (1 - p)`.
+public struct Dropout: Equatable, Sendable {
+  /// Of an element on its way from a layer to the next.
+  public let between: Float
+  /// Of an element on its way from the last layer to the output layer.
+  public let output: Float
+  /// Of a token's whole embedding, for a window of all streams.
+  ///
+  /// Source: Gal and Ghahramani, arXiv:1512.05287.
+  public let embedding: Float
+  /// Of a weight by which the state before acts on a layer, for a window of all streams.
+  ///
+  /// Source: Merity et al., arXiv:1708.02182.
+  public let recurrentWeights: Float
+  /// Whether `between` and `output` drop the same elements of a stream at all time steps of a window.
+  ///
+  /// Source: Gal and Ghahramani, arXiv:1512.05287.
+  public let isVariational: Bool
+
+  public init(
+    between: Float = 0, output: Float = 0, embedding: Float = 0, recurrentWeights: Float = 0,
+    isVariational: Bool = false
+  ) {
+    precondition([between, output, embedding, recurrentWeights].allSatisfy { $0 >= 0 && $0 < 1 })
+    self.between = between
+    self.output = output
+    self.embedding = embedding
+    self.recurrentWeights = recurrentWeights
+    self.isVariational = isVariational
+  }
+
+  /// Nothing is dropped.
+  public static let none = Dropout()
+}
+
+/// Which random numbers a window's dropout draws.
+public struct DropoutSite: Sendable {
+  public let random: RandomSource
+  /// The global step.
+  public let step: Int
+  /// The global number of the pass's stream 0.
+  public let firstStream: Int
+
+  public init(random: RandomSource, step: Int, firstStream: Int) {
+    self.random = random
+    self.step = step
+    self.firstStream = firstStream
+  }
+}
+
+/// Dropout behind one layer over one window: its masks, and what they leave of the layer's output.
+final class LayerDropout {
+  private let rate: Float
+  private let layer: Int
+  private let streams: Int
+  private let isVariational: Bool
+  private let team: ThreadTeam
+  /// `[T*B, H]`, of variational dropout `[B, H]`.
+  private let masks: Matrix
+  /// `[T*B, H]`.
+  private let kept: Matrix
+  private let memory: PassMemory
+
+  init(
+    rate: Float, behind layer: Int, isVariational: Bool, width: Int, streams: Int, capacity: Int,
+    _ team: ThreadTeam
+  ) {
+    let memory = PassMemory()
+    self.rate = rate
+    self.layer = layer
+    self.streams = streams
+    self.isVariational = isVariational
+    self.team = team
+    masks = memory.matrix((isVariational ? 1 : capacity) * streams, width)
+    kept = memory.matrix(capacity * streams, width)
+    self.memory = memory
+  }
+
+  /// What is left of the layer's output, `[T*B, H]`.
+  func output(length: Int) -> Matrix { kept.rows(0..<length * streams) }
+
+  /// Draws the masks and applies them to the layer's `output` `[T*B, H]`.
+  func drop(_ output: Matrix, _ site: DropoutSite) {
+    team.share(isVariational ? streams : output.rows) { rows, _ in
+      for row in rows {
+        let place = RandomSource.Site(
+          step: site.step, layer: layer, time: row / streams, stream: site.firstStream + row % streams)
+        site.random.fillDropoutMask(masks.row(row), .dropout, rate: rate, at: place)
+      }
+    }
+    mask(output, into: kept)
+  }
+
+  /// Turns the gradient by what was left into that by the layer's output, `[T*B, H]`, in place.
+  func dropGradient(_ gradient: Matrix) { mask(gradient, into: gradient) }
+
+  private func mask(_ values: Matrix, into result: Matrix) {
+    let period = min(masks.rows, values.rows)
+    for first in stride(from: 0, to: values.rows, by: period) {
+      let rows = first..<first + period
+      multiplyElements(
+        values.rows(rows).elements, masks.rows(0..<period).elements, into: result.rows(rows).elements)
+    }
+  }
+}
+
+/// Dropout of a layer's recurrent weights over one window.
+final class WeightDropout {
+  private let rate: Float
+  private let layer: Int
+  private let team: ThreadTeam
+  /// `[G*H, H]`.
+  private let mask: Matrix
+  /// What is left of the weights, `[G*H, H]`.
+  let kept: Matrix
+  private let memory: PassMemory
+
+  init(rate: Float, layer: Int, like weights: Matrix, _ team: ThreadTeam) {
+    let memory = PassMemory()
+    self.rate = rate
+    self.layer = layer
+    self.team = team
+    mask = memory.matrix(weights.rows, weights.columns)
+    kept = memory.matrix(weights.rows, weights.columns)
+    self.memory = memory
+  }
+
+  /// Draws the mask and applies it to `weights`.
+  func drop(_ weights: Matrix, _ site: DropoutSite) {
+    team.share(weights.rows) { rows, _ in
+      for row in rows {
+        let place = RandomSource.Site(step: site.step, layer: layer, stream: row)
+        site.random.fillDropoutMask(mask.row(row), .weightDrop, rate: rate, at: place)
+        multiplyElements(weights.row(row), mask.row(row), into: kept.row(row))
+      }
+    }
+  }
+
+  /// Turns the gradient by the weights that were left into that by the weights, in place.
+  ///
+  /// - Parameter part: those elements of the gradient that belong to `elements` of the weights.
+  func dropGradient(_ part: Vector, of elements: Range<Int>) {
+    multiplyElements(part, mask.elements.slice(elements), into: part)
+  }
+}
