@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 // MPI counts are `int`: longer transfers go in pieces of this many elements.
 static const size_t largest_piece = (size_t)1 << 28;
@@ -102,32 +103,74 @@ int cmpi_receive(void *bytes, size_t size, int from) {
   return MPI_SUCCESS;
 }
 
-int cmpi_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size, int from) {
-  const char *next_sent = sent;
-  char *next_received = received;
-  while (sent_size > 0 || received_size > 0) {
-    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-    int receiving = piece(received_size), sending = piece(sent_size);
-    if (receiving > 0) {
-      int code = MPI_Irecv(next_received, receiving, MPI_BYTE, from, 0, MPI_COMM_WORLD, &requests[0]);
-      if (code != MPI_SUCCESS) return code;
-    }
-    if (sending > 0) {
-      int code = MPI_Isend(next_sent, sending, MPI_BYTE, to, 0, MPI_COMM_WORLD, &requests[1]);
-      if (code != MPI_SUCCESS) return code;
-    }
-    MPI_Status statuses[2];
-    int code = MPI_Waitall(2, requests, statuses);
+// The receives come first in both arrays.
+struct cmpi_exchange {
+  int receives, transfers;
+  size_t received_size;
+  MPI_Request *requests;
+  MPI_Status *statuses;
+};
+
+static int pieces(size_t size) { return (int)((size + largest_piece - 1) / largest_piece); }
+
+int cmpi_start_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size,
+                        int from, int tag, cmpi_exchange **started) {
+  *started = NULL;
+  int receives = pieces(received_size), transfers = receives + pieces(sent_size);
+  cmpi_exchange *exchange = malloc(sizeof *exchange);
+  MPI_Request *requests = malloc(sizeof *requests * (size_t)(transfers + 1));
+  MPI_Status *statuses = malloc(sizeof *statuses * (size_t)(transfers + 1));
+  if (exchange == NULL || requests == NULL || statuses == NULL) {
+    free(exchange), free(requests), free(statuses);
+    return MPI_ERR_NO_MEM;
+  }
+  *exchange = (cmpi_exchange){receives, transfers, received_size, requests, statuses};
+  for (int index = 0; index < transfers; index++) requests[index] = MPI_REQUEST_NULL;
+  *started = exchange;
+  char *target = received;
+  for (int index = 0; index < receives; index++) {
+    int length = piece(received_size);
+    int code = MPI_Irecv(target, length, MPI_BYTE, from, tag, MPI_COMM_WORLD, &requests[index]);
     if (code != MPI_SUCCESS) return code;
-    int received_count = receiving;
-    if (receiving > 0) MPI_Get_count(&statuses[0], MPI_BYTE, &received_count);
-    if (received_count != receiving) return MPI_ERR_TRUNCATE;
-    next_received += receiving;
-    received_size -= (size_t)receiving;
-    next_sent += sending;
-    sent_size -= (size_t)sending;
+    target += length, received_size -= (size_t)length;
+  }
+  const char *source = sent;
+  for (int index = receives; index < transfers; index++) {
+    int length = piece(sent_size);
+    int code = MPI_Isend(source, length, MPI_BYTE, to, tag, MPI_COMM_WORLD, &requests[index]);
+    if (code != MPI_SUCCESS) return code;
+    source += length, sent_size -= (size_t)length;
   }
   return MPI_SUCCESS;
+}
+
+// After all transfers: whether as many bytes have come as were expected.
+static int check_received(const cmpi_exchange *exchange) {
+  size_t total = 0;
+  for (int index = 0; index < exchange->receives; index++) {
+    int count = 0;
+    MPI_Get_count(&exchange->statuses[index], MPI_BYTE, &count);
+    total += (size_t)count;
+  }
+  return total == exchange->received_size ? MPI_SUCCESS : MPI_ERR_TRUNCATE;
+}
+
+int cmpi_test_exchange(cmpi_exchange *exchange, int *is_over) {
+  int code = MPI_Testall(exchange->transfers, exchange->requests, is_over, exchange->statuses);
+  if (code != MPI_SUCCESS) return code;
+  return *is_over ? check_received(exchange) : MPI_SUCCESS;
+}
+
+int cmpi_wait_exchange(cmpi_exchange *exchange) {
+  int code = MPI_Waitall(exchange->transfers, exchange->requests, exchange->statuses);
+  return code == MPI_SUCCESS ? check_received(exchange) : code;
+}
+
+void cmpi_forget_exchange(cmpi_exchange *exchange) {
+  if (exchange == NULL) return;
+  free(exchange->requests);
+  free(exchange->statuses);
+  free(exchange);
 }
 
 void cmpi_abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }

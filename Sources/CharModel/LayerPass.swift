@@ -142,8 +142,10 @@ extension LayerPass {
 
   /// Given `dOutput` `[T*B, H]`, the gradient by the layer's output, turns the gates into their gradients. Nothing flows in
   /// from after the window or out before it.
-  func backward(length: Int, dOutput: Matrix) {
-    retreat(cell, length, dOutput)
+  ///
+  /// - Parameter between: called after each time step.
+  func backward(length: Int, dOutput: Matrix, between: () throws -> Void) rethrows {
+    try retreat(cell, length, dOutput, between)
   }
 
   /// The gradient by what the input gave to the gates, `[T*B, G*H]`.
@@ -173,7 +175,9 @@ extension LayerPass {
     product.multiply(previousH, into: gradient.hiddenWeight)
   }
 
-  private func retreat<C: Cell>(_: C.Type, _ length: Int, _ dOutput: Matrix) {
+  private func retreat<C: Cell>(
+    _: C.Type, _ length: Int, _ dOutput: Matrix, _ between: () throws -> Void
+  ) rethrows {
     dH.elements.fill(0)
     dC.elements.fill(0)
     for t in (0..<length).reversed() {
@@ -184,6 +188,7 @@ extension LayerPass {
         previousH: at(t, h), previousC: at(t, c), h: at(t + 1, h), c: at(t + 1, c), dH: dH, dC: dC)
       team.share(streams) { streams, _ in C.backward(step.of(streams)) }
       if t > 0 { hiddenBackward.multiply(hiddenGates, from: .accumulating, into: dH) }
+      try between()
     }
   }
 }

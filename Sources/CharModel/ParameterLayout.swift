@@ -23,6 +23,14 @@ public struct ParameterLayout: Equatable, Sendable {
   /// The place of `W_hh` of layer `layer` in the flat array.
   func hiddenWeight(layer: Int) -> Range<Int> { tensors[1 + 4 * layer + 1].range }
 
+  /// For each layer the part of the flat array whose gradient is final once the layer has gone backward: its own tensors, with the
+  /// embedding for the first, and the output layer for the last.
+  public var layerChunks: [Range<Int>] {
+    let layers = (tensors.count - 3) / 4
+    let starts = (0..<layers).map { $0 == 0 ? 0 : tensors[1 + 4 * $0].range.lowerBound }
+    return zip(starts, starts.dropFirst() + [flatCount]).map { $0..<$1 }
+  }
+
   public init(_ config: ModelConfig) {
     var tensors: [Tensor] = []
     var next = 0

@@ -1,5 +1,13 @@
 import Kernels
 
+/// A point that the backward pass has reached.
+public enum BackwardPoint {
+  /// Somewhere in a layer.
+  case between
+  /// The gradients by the parameters of this layer are final: for the first with those by the embedding, for the last with those by the output layer.
+  case layerEnded(Int)
+}
+
 /// The model over one window of all its streams: logits and loss forward, gradients backward.
 ///
 /// It owns every activation, made once for windows of at most `capacity` time steps, and no parameter
@@ -119,10 +127,13 @@ public final class WindowPass {
   /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`: by the
   /// recurrent weights that were left of dropout, until ``finishGradient(_:in:)``.
   ///
-  /// - Parameter parts: overwritten; each is summed over its own streams.
+  /// - Parameters:
+  ///   - parts: overwritten; each is summed over its own streams.
+  ///   - reached: called at many points on the way, for whoever has something to do meanwhile.
   public func backward(
-    _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart]
-  ) {
+    _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart],
+    reached: (BackwardPoint) throws -> Void
+  ) rethrows {
     precondition(inputs.count == targets.count)
     let rows = targets.count
     let length = rows / streams
@@ -142,17 +153,19 @@ public final class WindowPass {
     if dropoutSite != nil { dropouts.last!?.dropGradient(here.rows(0..<rows)) }
     for k in layers.indices.reversed() {
       layers[k].prepareBackward()
-      layers[k].backward(length: length, dOutput: here.rows(0..<rows))
+      try layers[k].backward(length: length, dOutput: here.rows(0..<rows)) { try reached(.between) }
       let input = k == 0 ? nil : output(of: k - 1, length)
       for part in parts {
         layers[k].writeGradient(
           gradientProduct, input: input, part.rows(length: length, streams: streams),
           into: part.gradient.layers[k])
+        try reached(.between)
       }
       if k == 0 {
         clock?.enter(.embed)
         for part in parts { tokens.backward(inputs, layers[k], part, gradientProduct, embeddingSums) }
       }
+      try reached(.layerEnded(k))
       if k > 0 {
         let dInput = below.rows(0..<rows)
         layers[k].backProject(layers[k].dInputGates(length: length), into: dInput)
@@ -160,6 +173,13 @@ public final class WindowPass {
       }
       swap(&here, &below)
     }
+  }
+
+  /// The same with nothing to do meanwhile.
+  public func backward(
+    _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart]
+  ) {
+    backward(inputs, targets, scale: scale, into: parts) { _ in }
   }
 
   /// Turns the gradient by the recurrent weights that were left of dropout into that by the parameters.

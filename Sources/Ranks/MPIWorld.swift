@@ -62,18 +62,44 @@ public final class MPIWorld: World {
     try check("MPI_Recv", cmpi_receive(base, bytes.count, Int32(rank)))
   }
 
-  public func exchange(
-    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int
-  ) throws {
-    try check(
-      "MPI_Waitall",
-      cmpi_exchange(
-        sent.baseAddress, sent.count, Int32(to), received.baseAddress, received.count, Int32(from)))
+  public func startExchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int, tag: Int
+  ) throws -> any StartedExchange {
+    var started: OpaquePointer?
+    let code = cmpi_start_exchange(
+      sent.baseAddress, sent.count, Int32(to), received.baseAddress, received.count, Int32(from), Int32(tag),
+      &started)
+    let exchange = MPIExchange(started)
+    try check("MPI_Isend or MPI_Irecv", code)
+    return exchange
   }
 
   public func abort(status: Int32) -> Never {
     cmpi_abort(status)
     exit(status)
+  }
+}
+
+private final class MPIExchange: StartedExchange {
+  private let exchange: OpaquePointer?
+  private var isOver = false
+
+  init(_ exchange: OpaquePointer?) { self.exchange = exchange }
+
+  deinit { cmpi_forget_exchange(exchange) }
+
+  func advance() throws -> Bool {
+    if isOver { return true }
+    var over: Int32 = 0
+    try check("MPI_Testall", cmpi_test_exchange(exchange, &over))
+    isOver = over != 0
+    return isOver
+  }
+
+  func wait() throws {
+    if isOver { return }
+    try check("MPI_Waitall", cmpi_wait_exchange(exchange))
+    isOver = true
   }
 }
 

@@ -105,12 +105,15 @@ public final class ThreadWorld: World {
     try meeting.receive(bytes, from: rank, to: self.rank)
   }
 
-  public func exchange(
-    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int
-  ) throws {
-    if !sent.isEmpty { try meeting.post(sent, from: rank, to: to) }
-    if !received.isEmpty { try meeting.receive(received, from: from, to: rank) }
-    if !sent.isEmpty { try meeting.waitUntilTaken(from: rank, to: to) }
+  /// Nothing moves before the ranks wait for it.
+  public func startExchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int, tag: Int
+  ) throws -> any StartedExchange {
+    PutOffExchange { [meeting, rank] in
+      if !sent.isEmpty { try meeting.post(sent, from: rank, to: to) }
+      if !received.isEmpty { try meeting.receive(received, from: from, to: rank) }
+      if !sent.isEmpty { try meeting.waitUntilTaken(from: rank, to: to) }
+    }
   }
 
   public func abort(status: Int32) -> Never {
@@ -124,6 +127,21 @@ public final class ThreadWorld: World {
     let all = try meeting.exchange(pointer, rank: rank)
     body(all)
     try meeting.wait()
+  }
+}
+
+private final class PutOffExchange: StartedExchange {
+  private let exchange: () throws -> Void
+  private var isOver = false
+
+  init(_ exchange: @escaping () throws -> Void) { self.exchange = exchange }
+
+  func advance() -> Bool { isOver }
+
+  func wait() throws {
+    guard !isOver else { return }
+    try exchange()
+    isOver = true
   }
 }
 

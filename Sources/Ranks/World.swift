@@ -25,16 +25,33 @@ public protocol World: AnyObject {
   /// Sends to one rank, which receives exactly as many bytes.
   func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws
   func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws
-  /// Sends to one rank while receiving from another, so that ranks in a circle do not wait for each other. Nothing is sent to
-  /// the one or awaited from the other where there are no bytes.
-  func exchange(
-    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int) throws
+  /// Starts to send to one rank and to receive from another. Nothing is sent to the one or awaited from the other where there are no
+  /// bytes. Between two ranks, exchanges of the same `tag` meet in the order in which they are started. The bytes must stay as they are until
+  /// the exchange is over.
+  func startExchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int, tag: Int
+  ) throws -> any StartedExchange
 
   /// Ends every rank at once, because this one cannot go on; `status` becomes the run's exit status.
   func abort(status: Int32) -> Never
 }
 
+/// An exchange that goes on while its rank does something else. Ranks wait for theirs in the same order.
+public protocol StartedExchange: AnyObject {
+  /// Moves what can be moved without waiting, and returns whether that was the last.
+  func advance() throws -> Bool
+  /// Returns when it is over.
+  func wait() throws
+}
+
 extension World {
+  /// Sends to one rank while receiving from another, so that ranks in a circle do not wait for each other.
+  public func exchange(
+    _ sent: UnsafeRawBufferPointer, to: Int, _ received: UnsafeMutableRawBufferPointer, from: Int
+  ) throws {
+    try startExchange(sent, to: to, received, from: from, tag: 0).wait()
+  }
+
   /// Rank 0: it alone reads texts, validates, writes files and speaks to the user.
   public var isRoot: Bool { rank == 0 }
 }

@@ -114,13 +114,17 @@ private func treeSumViolations(_ world: any World) throws -> [String] {
       node.isLeaf
         ? value(node.blocks.lowerBound, index) : sum(node.halves.left, index) + sum(node.halves.right, index)
     }
-    let treeSum = TreeSum(world, blocks: blocks, elements: count)
+    let chunks = [0..<300, 300..<count]
+    let treeSum = TreeSum(world, blocks: blocks, chunks: chunks)
     let buffer = FloatBuffer(count: count * treeSum.ownNodes.count)
     let vectors = treeSum.ownNodes.indices.map { buffer.elements.slice($0 * count..<($0 + 1) * count) }
     for (node, vector) in zip(treeSum.ownNodes, vectors) {
       for index in 0..<count { vector[index] = sum(node, index) }
     }
-    try treeSum.reduce(vectors)
+    try treeSum.start(chunk: 1, vectors)
+    try treeSum.advance()
+    try treeSum.start(chunk: 0, vectors)
+    try treeSum.finish()
     try treeSum.share(vectors[0])
     let tree = SumTree(count: blocks)
     if !(0..<count).allSatisfy({ vectors[0][$0] == sum(tree, $0) }) {
@@ -128,11 +132,11 @@ private func treeSumViolations(_ world: any World) throws -> [String] {
     }
     let totals = try treeSum.totals(
       ofBlocks: treeSum.ownBlocks.map { 1 / Double($0 + 3) },
-      ofSections: treeSum.ownSections.map { 1 / Double($0.lowerBound + 1) })
-    let alone = TreeSum(ThreadWorld.single(), blocks: blocks, elements: count)
+      ofSections: treeSum.ownSections.map { $0.map { 1 / Double($0.lowerBound + 1) } })
+    let alone = TreeSum(ThreadWorld.single(), blocks: blocks, chunks: chunks)
     let expected = try alone.totals(
       ofBlocks: alone.ownBlocks.map { 1 / Double($0 + 3) },
-      ofSections: alone.ownSections.map { 1 / Double($0.lowerBound + 1) })
+      ofSections: alone.ownSections.map { $0.map { 1 / Double($0.lowerBound + 1) } })
     if totals != expected {
       violations.append("rank \(world.rank) of \(world.size): totals over \(blocks) blocks")
     }

@@ -38,8 +38,18 @@ int cmpi_all_gather(const void *local_bytes, size_t size, void *all_bytes);
 int cmpi_send(const void *bytes, size_t size, int to);
 int cmpi_receive(void *bytes, size_t size, int from);
 
-/// Sends to one rank while receiving from another; either size may be 0.
-int cmpi_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size, int from);
+/// A transfer to one rank, and another from one, that go on while the caller does something else.
+typedef struct cmpi_exchange cmpi_exchange;
+/// Starts it; either size may be 0. Between two ranks, exchanges of the same `tag` meet in the order in which they are started. `*started` is to be
+/// forgotten in the end.
+int cmpi_start_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size,
+                        int from, int tag, cmpi_exchange **started);
+/// Moves what can be moved now. Once `*is_over`, neither this nor `cmpi_wait_exchange` may be called again.
+int cmpi_test_exchange(cmpi_exchange *exchange, int *is_over);
+/// Waits until it is over.
+int cmpi_wait_exchange(cmpi_exchange *exchange);
+/// Frees it; both transfers must be over.
+void cmpi_forget_exchange(cmpi_exchange *exchange);
 
 /// Ends all ranks at once; mpirun's exit status becomes `status`.
 void cmpi_abort(int status);

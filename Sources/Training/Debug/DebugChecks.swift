@@ -42,7 +42,7 @@ public final class DebugChecks: StepInspector {
       let own = trainer.reduction.ownElements
       let gradient = trainer.reduction.gradient
       for tensor in gradient.layout.tensors {
-        for index in tensor.range.clamped(to: own) where !gradient.flat[index].isFinite {
+        for index in own.flatMap(tensor.range.clamped) where !gradient.flat[index].isFinite {
           let place = "\(tensor.name)[\(index - tensor.range.lowerBound)]"
           throw DebugFinding(
             description:

@@ -7,8 +7,12 @@ protocol GradientReduction {
   /// What this rank's backward pass is to write.
   var parts: [GradientPart] { get }
   /// The elements of the flat arrays that this rank moves.
-  var ownElements: Range<Int> { get }
+  var ownElements: [Range<Int>] { get }
 
+  /// Uses a moment of the backward pass: begins to add up what is final, goes on with what has begun.
+  ///
+  /// - Throws: `RankError`.
+  func reached(_ point: BackwardPoint) throws
   /// Adds up all ranks' parts: ``gradient`` has the sum in ``ownElements``.
   ///
   /// - Parameters:

@@ -6,7 +6,7 @@ import Text
 /// The sum of all ranks' gradients as the world computes it; every rank moves all parameters.
 final class MPIReduction: GradientReduction {
   let parts: [GradientPart]
-  let ownElements: Range<Int>
+  let ownElements: [Range<Int>]
   private let world: any World
   private let streams: Int
   /// An array because that is what the ranks add up.
@@ -17,15 +17,17 @@ final class MPIReduction: GradientReduction {
     streams = StreamSplit.shard(streams: config.bs, rank: world.rank, ranks: world.size).count
     let gradient = ParameterSet(model)
     parts = [GradientPart(allOf: streams, gradient)]
-    ownElements = 0..<gradient.flat.count
+    ownElements = [0..<gradient.flat.count]
   }
+
+  func reached(_ point: BackwardPoint) {}
 
   func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
     -> CombinedSums
   {
     lossSum[0] = loss(0..<streams)
     try world.sum(gradient.flat)
-    finish(gradient, ownElements)
+    finish(gradient, ownElements[0])
     try world.sum(&lossSum)
     return CombinedSums(loss: lossSum[0], gradientNorm: norm(gradient.flat))
   }

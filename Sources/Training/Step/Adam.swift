@@ -39,10 +39,11 @@ public final class Adam {
   /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
   ///
   /// - Parameters:
-  ///   - range: the elements of the flat arrays to move, nil for all; ranks may share the work.
+  ///   - ranges: the elements of the flat arrays to move, nil for all; ranks may share the work.
   ///   - team: the threads that share it further, nil for the caller alone.
   public func step(
-    _ parameters: ParameterSet, _ gradient: ParameterSet, in range: Range<Int>? = nil, learningRate: Double,
+    _ parameters: ParameterSet, _ gradient: ParameterSet, in ranges: [Range<Int>]? = nil,
+    learningRate: Double,
     gradientScale: Double, _ team: ThreadTeam? = nil
   ) {
     stepCount += 1
@@ -52,13 +53,19 @@ public final class Adam {
       coupledWeightDecay: isDecoupled ? 0 : weightDecay,
       decoupledWeightDecay: isDecoupled ? weightDecay : 0,
       gradientScale: gradientScale)
-    let range = range ?? 0..<parameters.flat.count
     func move(_ part: Range<Int>) {
-      let part = range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound
       adamUpdate(
         parameters: parameters.flat.slice(part), gradient: gradient.flat.slice(part),
         firstMoment: firstMoment.flat.slice(part), secondMoment: secondMoment.flat.slice(part), coefficients)
     }
-    if let team { team.share(range.count) { part, _ in move(part) } } else { move(0..<range.count) }
+    for range in ranges ?? [0..<parameters.flat.count] {
+      guard let team else {
+        move(range)
+        continue
+      }
+      team.share(range.count) { part, _ in
+        move(range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+      }
+    }
   }
 }

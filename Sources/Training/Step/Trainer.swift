@@ -93,8 +93,9 @@ public final class Trainer {
     _ = pass.forward(window.inputs, state: state, dropout: dropoutSite)
     usedParametersHash = usedParametersHash &* 31 &+ pass.checksum
     for inspector in inspectors { try inspector.forwardEnded(self) }
-    pass.backward(
-      window.inputs, window.targets, scale: 1 / Float(config.bs * length), into: reduction.parts)
+    try pass.backward(
+      window.inputs, window.targets, scale: 1 / Float(config.bs * length), into: reduction.parts,
+      reached: reduction.reached)
     clock?.enter(.reduce)
     let record = try combine(length, learningRate)
     for inspector in inspectors { try inspector.gradientCombined(self) }
@@ -217,8 +218,8 @@ extension Trainer {
     adam.step(
       parameters, reduction.gradient, in: reduction.ownElements, learningRate: record.learningRate,
       gradientScale: scale, compute.team)
-    average?.add(
-      parameters, count: progress.step + 1 - progress.skippedSteps, in: reduction.ownElements, compute.team)
+    let updates = progress.step + 1 - progress.skippedSteps
+    for range in reduction.ownElements { average?.add(parameters, count: updates, in: range, compute.team) }
     clock?.enter(.reduce)
     try reduction.share(parameters.flat)
   }
