@@ -111,7 +111,13 @@ struct cmpi_exchange {
   MPI_Status *statuses;
 };
 
-static int pieces(size_t size) { return (int)((size + largest_piece - 1) / largest_piece); }
+// Exchanges go in pieces that Open MPI sends over TCP at once (up to btl_tcp_eager_limit, 65,536 with a header), not after a handshake, for which both
+// ranks would have to call MPI while they compute. Where ranks share memory it makes no difference.
+static const size_t exchange_piece = 65000;
+
+static int pieces(size_t size) { return (int)((size + exchange_piece - 1) / exchange_piece); }
+
+static int next_piece(size_t left) { return (int)(left < exchange_piece ? left : exchange_piece); }
 
 int cmpi_start_exchange(const void *sent, size_t sent_size, int to, void *received, size_t received_size,
                         int from, int tag, cmpi_exchange **started) {
@@ -129,14 +135,14 @@ int cmpi_start_exchange(const void *sent, size_t sent_size, int to, void *receiv
   *started = exchange;
   char *target = received;
   for (int index = 0; index < receives; index++) {
-    int length = piece(received_size);
+    int length = next_piece(received_size);
     int code = MPI_Irecv(target, length, MPI_BYTE, from, tag, MPI_COMM_WORLD, &requests[index]);
     if (code != MPI_SUCCESS) return code;
     target += length, received_size -= (size_t)length;
   }
   const char *source = sent;
   for (int index = receives; index < transfers; index++) {
-    int length = piece(sent_size);
+    int length = next_piece(sent_size);
     int code = MPI_Isend(source, length, MPI_BYTE, to, tag, MPI_COMM_WORLD, &requests[index]);
     if (code != MPI_SUCCESS) return code;
     source += length, sent_size -= (size_t)length;

@@ -1,5 +1,22 @@
 import Kernels
 
+/// Where the layers of a pass put their weights as forward or backward reads them: one layer at a time, one way at a time.
+struct LayerPanels {
+  let input: PanelMemory
+  let hidden: PanelMemory
+
+  init(_ config: ModelConfig, _ compute: Compute) {
+    func memory(_ widths: [Int]) -> PanelMemory {
+      PanelMemory(
+        widths.flatMap {
+          [(inner: $0, columns: config.gateRows), (inner: config.gateRows, columns: $0)]
+        }, compute)
+    }
+    input = memory((0..<config.layers).map { config.inputWidth(layer: $0) })
+    hidden = memory([config.hidden])
+  }
+}
+
 /// One recurrent layer over one window: its activations forward, its gradients backward.
 ///
 /// `capacity` bounds T; the memory is made once. All `[T, ...]` arrays have time first.
@@ -35,7 +52,7 @@ final class LayerPass {
 
   init(
     _ config: ModelConfig, _ weights: LayerWeights, layer: Int, streams: Int, capacity: Int,
-    weightDropout rate: Float, _ compute: Compute
+    weightDropout rate: Float, _ panels: LayerPanels, _ compute: Compute
   ) {
     self.weights = weights
     team = compute.team
@@ -53,10 +70,10 @@ final class LayerPass {
     dC = memory.matrix(memoryStreams, hidden)
     startBias = memory.matrix(1, gateRows)
     let inputWidth = weights.inputWeight.columns
-    inputForward = RightFactor(inner: inputWidth, columns: gateRows, compute)
-    hiddenForward = RightFactor(inner: hidden, columns: gateRows, compute)
-    inputBackward = RightFactor(inner: gateRows, columns: inputWidth, compute)
-    hiddenBackward = RightFactor(inner: gateRows, columns: hidden, compute)
+    inputForward = RightFactor(inner: inputWidth, columns: gateRows, compute, in: panels.input)
+    hiddenForward = RightFactor(inner: hidden, columns: gateRows, compute, in: panels.hidden)
+    inputBackward = RightFactor(inner: gateRows, columns: inputWidth, compute, in: panels.input)
+    hiddenBackward = RightFactor(inner: gateRows, columns: hidden, compute, in: panels.hidden)
     weightDropout =
       rate > 0 ? WeightDropout(rate: rate, layer: layer, like: weights.hiddenWeight, compute.team) : nil
     self.memory = memory

@@ -57,10 +57,11 @@ public final class WindowPass {
     self.streams = streams
     self.capacity = capacity
     tokens = TokenInput(parameters, streams: streams, capacity: capacity, dropout: dropout.embedding)
+    let panels = LayerPanels(config, compute)
     layers = parameters.layers.enumerated().map { k, weights in
       LayerPass(
         config, weights, layer: k, streams: streams, capacity: capacity,
-        weightDropout: dropout.recurrentWeights, compute)
+        weightDropout: dropout.recurrentWeights, panels, compute)
     }
     dropouts = (0..<config.layers).map { k in
       let rate = k == config.layers - 1 ? dropout.output : dropout.between

@@ -1,3 +1,14 @@
+/// Memory for one prepared matrix at a time. What is prepared over and over in the same place stays in the processor's caches.
+public final class PanelMemory {
+  fileprivate let buffer: FloatBuffer
+
+  /// - Parameter sizes: of the matrices `[K, N]` that are to be put there, one after the other.
+  public init(_ sizes: [(inner: Int, columns: Int)], _ compute: Compute) {
+    let largest = sizes.map { $0.inner * panelCount($0.columns) * panelColumns }.max() ?? 0
+    buffer = FloatBuffer(count: compute.backend == .simd ? largest : 0)
+  }
+}
+
 /// The right factor of many products: a weight matrix, prepared once and then used for every time step.
 public final class RightFactor {
   /// K, the terms of each sum.
@@ -7,8 +18,8 @@ public final class RightFactor {
   private let compute: Compute
   private var backend: ProductBackend { compute.backend }
 
-  /// `[ceil(N / panelColumns), K, panelColumns]`, the columns beyond N zero; empty with OpenBLAS.
-  private let panels: FloatBuffer
+  /// `[ceil(N / panelColumns), K, panelColumns]`, what is in the columns beyond N does not matter; unused with OpenBLAS.
+  private let panels: PanelMemory
   /// A checksum over the bits of the matrix whose transpose was prepared last; 0 with OpenBLAS.
   public var checksum: UInt64 { panelBits.reduce(0) { $0 &* 31 &+ $1 } }
   /// Of each panel.
@@ -21,13 +32,15 @@ public final class RightFactor {
   /// One for each thread.
   private let transposers: [BlockTransposer]
 
-  public init(inner: Int, columns: Int, _ compute: Compute) {
+  /// - Parameter panels: where the prepared matrix is put, nil for memory of its own. Factors that share it must not be used after another was
+  ///   prepared.
+  public init(inner: Int, columns: Int, _ compute: Compute, in panels: PanelMemory? = nil) {
     self.inner = inner
     self.columns = columns
     self.compute = compute
     panelBits = [UInt64](repeating: 0, count: panelCount(columns))
     transposers = (0..<compute.team.size).map { _ in BlockTransposer() }
-    panels = FloatBuffer(count: compute.backend == .simd ? inner * panelCount(columns) * panelColumns : 0)
+    self.panels = panels ?? PanelMemory([(inner: inner, columns: columns)], compute)
   }
 
   /// Takes `matrix` `[K, N]`. It must not change between this and the last product.
@@ -63,7 +76,7 @@ func panelCount(_ columns: Int) -> Int { (columns + panelColumns - 1) / panelCol
 
 extension RightFactor {
   private func panel(_ index: Int) -> UnsafeMutablePointer<Float> {
-    panels.elements.base + index * inner * panelColumns
+    panels.buffer.elements.base + index * inner * panelColumns
   }
 
   private func pack(_ matrix: Matrix) {
