@@ -5,9 +5,9 @@ import Text
 
 /// Sums over blocks of streams along one tree, whoever holds the blocks: the same bits on any number of ranks.
 ///
-/// A layer's gradient is added up while the layers below are still going backward. Each rank ends with the sum over all blocks of its own elements, moves these parameters, and gives them to all. What is summed
-/// over elements, for the norm, goes along a tree as well, over as many sections of each layer's
-/// part of the flat array as there are blocks.
+/// A layer's gradient is added up while the layers below are still going backward. Each rank ends with the sum over all blocks of its own
+/// elements, moves these parameters, and gives them to all. What is summed over elements, for the norm, goes along a tree as well, over as many
+/// sections of each layer's part of the flat array as there are blocks.
 final class TreeReduction: GradientReduction {
   let parts: [GradientPart]
   var ownElements: [Range<Int>] { sum.ownElements }
