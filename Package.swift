@@ -25,6 +25,8 @@ let package = Package(
     // Built for any processor, it stops the program on one that the rest cannot run on.
     .target(name: "CProcessor", cSettings: [.define("CHARTRAIN_LEVEL", to: "\(architecture.level)")]),
 
+    .target(name: "CSignals"),
+
     // Foundations: each knows nothing of the others.
     .target(
       name: "Storage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
@@ -45,7 +47,7 @@ let package = Package(
     .executableTarget(
       name: "chartrain-dist",
       dependencies: [
-        "Storage", "Kernels", "Charts", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
+        "CSignals", "Storage", "Kernels", "Charts", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -78,7 +80,7 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-let targetsInC: Set = ["CMPIShim", "CProcessor"]
+let targetsInC: Set = ["CMPIShim", "CProcessor", "CSignals"]
 for target in package.targets where target.type != .system && !targetsInC.contains(target.name) {
   target.swiftSettings = (target.swiftSettings ?? []) + architecture.swiftSettings
 }

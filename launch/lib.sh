@@ -54,3 +54,20 @@ prepare_mpi() {
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
   fi
 }
+
+# Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
+# mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
+run_mpi() {
+  local mpi status=0 interrupts=0
+  setsid mpirun -q "$@" &
+  mpi=$!
+  trap 'kill -USR1 "$mpi"' TERM USR1 HUP
+  trap '[ $((interrupts += 1)) -gt 1 ] && kill -KILL "$mpi" || kill -USR1 "$mpi"' INT
+  # A signal that is trapped ends the wait, not the program.
+  while true; do
+    status=0
+    wait "$mpi" || status=$?
+    kill -0 "$mpi" 2>/dev/null || break
+  done
+  exit "$status"
+}

@@ -88,14 +88,15 @@ public final class TreeSum {
   /// - Parameters:
   ///   - blocks: of ``ownBlocks``.
   ///   - sections: of ``ownSections``.
+  ///   - counts: equally many on all ranks, added up in the order of ranks.
   /// - Throws: `RankError`.
   public func totals(
-    ofBlocks blocks: [Double], ofSections sections: [[Double]]
-  ) throws -> (blocks: Double, sections: Double) {
+    ofBlocks blocks: [Double], ofSections sections: [[Double]], counts: [Double] = []
+  ) throws -> (blocks: Double, sections: Double, counts: [Double]) {
     let count = ownBlocks.count
     precondition(blocks.count == count && sections.allSatisfy { $0.count == count })
     precondition(sections.count == routes.count)
-    let own = blocks + sections.flatMap { $0 }
+    let own = blocks + sections.flatMap { $0 } + counts
     var all = [Double](repeating: 0, count: own.count * world.size)
     try own.withUnsafeBytes { local in
       try all.withUnsafeMutableBytes { try world.allGather(local, into: $0) }
@@ -110,6 +111,9 @@ public final class TreeSum {
       return tree.sum(of: inOrder)
     }
     let chunks = routes.enumerated().map { total(1 + $0, $1.slice) }
-    return (total(0) { $0 }, chunks.reduce(0, +))
+    let countSums = counts.indices.map { index in
+      (1...world.size).reduce(0) { $0 + all[$1 * own.count - counts.count + index] }
+    }
+    return (total(0) { $0 }, chunks.reduce(0, +), countSums)
   }
 }

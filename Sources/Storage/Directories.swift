@@ -40,7 +40,8 @@ public func filesBelow(_ path: String) throws -> [String] {
   }.sorted()
 }
 
-private func isLink(_ path: String) -> Bool {
+/// Whether `path` itself is a symbolic link.
+public func isLink(_ path: String) -> Bool {
   var status = stat()
   return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
 }

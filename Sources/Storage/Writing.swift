@@ -1,7 +1,8 @@
+import FoundationEssentials
 import Glibc
 import SystemPackage
 
-/// A file being written.
+/// A file being written. A link in the place of the file is not followed: it could lead anywhere.
 public struct OutputFile: ~Copyable {
   private let path: String
   private let file: FileDescriptor
@@ -10,9 +11,10 @@ public struct OutputFile: ~Copyable {
   fileprivate init(_ path: String, _ mode: FileDescriptor.OpenOptions, name: String) throws {
     self.path = name
     file = try attempt("write", name) {
+      // The user's umask takes away what others must not do.
       try FileDescriptor.open(
-        path, .writeOnly, options: mode.union(.create),
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        path, .writeOnly, options: mode.union([.noFollow, .closeOnExec]),
+        permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
     }
   }
 
@@ -20,7 +22,7 @@ public struct OutputFile: ~Copyable {
   ///
   /// - Throws: ``StorageError``.
   public init(appendingTo path: String) throws {
-    try self.init(path, .append, name: path)
+    try self.init(path, [.append, .create], name: path)
   }
 
   deinit {
@@ -39,6 +41,17 @@ public struct OutputFile: ~Copyable {
     _ = try attempt("write", path) { try file.writeAll(text.utf8) }
   }
 
+  /// Adds the text at the end, whole or not at all: of what a full disk takes a part of, nothing stays.
+  ///
+  /// - Throws: ``StorageError``.
+  public func append(_ text: String) throws {
+    let size = try attempt("write", path) { try file.seek(offset: 0, from: .end) }
+    do { try write(text) } catch {
+      _ = ftruncate(file.rawValue, Int(size))
+      throw error
+    }
+  }
+
   fileprivate func synchronise() throws {
     guard fsync(file.rawValue) == 0 else {
       throw StorageError("synchronise", path, Errno(rawValue: errno))
@@ -51,18 +64,60 @@ public struct OutputFile: ~Copyable {
 ///
 /// - Throws: ``StorageError``, or what `body` throws; the old file is then untouched.
 public func writeAtomically(to path: String, _ body: (borrowing OutputFile) throws -> Void) throws {
-  let temporary = path + ".tmp-\(getpid())"
-  do {
-    let file = try OutputFile(temporary, .truncate, name: path)
+  try replace(path) { temporary in
+    let file = try OutputFile(temporary, [.create, .exclusiveCreate], name: path)
     try body(file)
     try file.synchronise()
-    guard rename(temporary, path) == 0 else {
-      throw StorageError("rename a new file to", path, Errno(rawValue: errno))
-    }
-  } catch {
-    unlink(temporary)
-    throw error
   }
+}
+
+/// Gives the file at `path` a second name, which may name another file before, as atomically.
+///
+/// - Throws: ``StorageError``, for one where the file system has no second names; the old file is then untouched.
+public func linkAtomically(_ path: String, as name: String) throws {
+  try replace(name) { temporary in
+    guard link(path, temporary) == 0 else {
+      throw StorageError("link to", path, Errno(rawValue: errno))
+    }
+  }
+}
+
+/// Lets `make` make a file of a temporary name, and puts it in the place of the one at `path`.
+private func replace(_ path: String, _ make: (_ temporary: String) throws -> Void) throws {
+  let temporary = temporaryName(for: path)
+  // Also where it is a second name of the very file that it was to replace: renaming it then does nothing.
+  defer { unlink(temporary) }
+  try make(temporary)
+  guard rename(temporary, path) == 0 else {
+    throw StorageError("rename a new file to", path, Errno(rawValue: errno))
+  }
+  try synchroniseDirectory(directory(of: path))
+}
+
+private func directory(of path: String) -> String {
   let directory = FilePath(path).removingLastComponent().string
-  try synchroniseDirectory(directory.isEmpty ? "." : directory)
+  return directory.isEmpty ? "." : directory
+}
+
+// MARK: - Temporary files
+
+private let temporaryMark = ".tmp-"
+
+/// Hidden, so that nobody takes it for a whole file, and impossible to guess, so that nobody can put a link in its place.
+private func temporaryName(for path: String) -> String {
+  let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+  let name = FilePath(path).lastComponent?.string ?? ""
+  return FilePath(path).removingLastComponent().appending(".\(name)\(temporaryMark)\(digits)").string
+}
+
+/// Removes from the directory what writers have left there that were ended before they could rename their files.
+///
+/// - Throws: ``StorageError``.
+public func removeTemporaryFiles(in directory: String) throws {
+  let names = try attempt("list", directory) {
+    try FileManager.default.contentsOfDirectory(atPath: directory)
+  }
+  for name in names where name.hasPrefix(".") && name.contains(temporaryMark) {
+    try removeFile("\(directory)/\(name)")
+  }
 }

@@ -16,7 +16,7 @@ enum Failure {
     case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
       is VocabularyError:
       EX_DATAERR
-    case is StorageError: EX_IOERR
+    case is StorageError, is FinalSaveFailed: EX_IOERR
     case is TrainingRun.Diverged, is RanksDiffer, is DebugFinding, is RankError: EXIT_FAILURE
     default: ChartrainDist.exitCode(for: error).rawValue
     }

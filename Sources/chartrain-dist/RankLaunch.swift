@@ -7,19 +7,18 @@ import Training
 /// A command that every rank runs; all others are the work of one process.
 protocol RankedCommand: ParsableCommand {}
 
-/// Runs `body` on that many ranks, threads of this process, and ends it.
-func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -> Void) throws -> Never {
+/// Runs `body` on that many ranks, threads of this process, and ends it with the status that it returns.
+func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -> Int32) throws -> Never {
   do {
     let statuses = try ThreadWorld.run(size: ranks) { world -> Int32 in
       do {
         try world.checkStartedAlike(try StartTrait.ofProcess(Array(CommandLine.arguments.dropFirst())))
-        try body(world)
+        return try body(world)
       } catch let failure as AgreedFailure {
         guard world.rank == failure.speaker, let cause = failure.cause else { return EXIT_SUCCESS }
         Terminal.writeError(Failure.line(cause))
         return Failure.status(cause)
       }
-      return EXIT_SUCCESS
     }
     exit(statuses.first { $0 != EXIT_SUCCESS } ?? EXIT_SUCCESS)
   } catch {
@@ -28,23 +27,22 @@ func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -
   }
 }
 
-/// Runs `body` on every rank that the launcher started, and ends the process: MPI's ranks under mpirun, one rank
-/// without. The one place that turns an error into the end of all ranks.
-func runOnRanks(_ body: (any World) throws -> Void) throws -> Never {
+/// Runs `body` on every rank that the launcher started, and ends the process with the status that it returns: MPI's ranks under
+/// mpirun, one rank without. The one place that turns an error into the end of all ranks.
+func runOnRanks(_ body: (any World) throws -> Int32) throws -> Never {
   guard try Launch(environment: ProcessInfo.processInfo.environment).isMPI else {
-    do { try body(ThreadWorld.single()) } catch {
+    do { exit(try body(ThreadWorld.single())) } catch {
       let cause = (error as? AgreedFailure)?.cause ?? error
       Terminal.writeError(Failure.line(cause))
       exit(Failure.status(cause))
     }
-    exit(EXIT_SUCCESS)
   }
   let world = try MPIWorld()
   do {
-    var status = EXIT_SUCCESS
+    let status: Int32
     do {
       try world.checkStartedAlike(try StartTrait.ofProcess(Array(CommandLine.arguments.dropFirst())))
-      try body(world)
+      status = try body(world)
     } catch let failure as AgreedFailure {
       if world.rank == failure.speaker, let cause = failure.cause {
         Terminal.writeError(Failure.line(cause))

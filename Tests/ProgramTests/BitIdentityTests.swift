@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Training
 
 /// The same bits on any number of ranks, under mpirun and in one process.
 @Suite struct BitIdentityTests {
@@ -45,15 +46,17 @@ import Testing
 
   private func losses(_ run: String) throws -> [[Double?]] {
     struct Line: Decodable {
+      let kind: String
       let loss: Double?
       let trainLoss: Double?
       let validLoss: Double?
     }
     let text = try String(contentsOfFile: directory.path(run) + "/metrics.jsonl", encoding: .utf8)
-    return try text.split(separator: "\n").map {
-      let line = try JSONDecoder().decode(Line.self, from: Data($0.utf8))
-      return [line.loss, line.trainLoss, line.validLoss]
+    let lines = try text.split(separator: "\n").map {
+      try JSONDecoder().decode(Line.self, from: Data($0.utf8))
     }
+    // Checkpoints are noted when they are written.
+    return lines.filter { $0.kind != "checkpoint" }.map { [$0.loss, $0.trainLoss, $0.validLoss] }
   }
 
   @Test(arguments: ["rnn", "gru", "lstm"])
@@ -146,8 +149,7 @@ import Testing
       outcome.errorLines == [
         "chartrain-dist: error: after step 10, expected the same parameters on all ranks, found others on rank 2"
       ])
-    let files = try FileManager.default.contentsOfDirectory(atPath: directory.path("run") + "/checkpoints")
-    #expect(files == ["step-5.safetensors"], "the last good checkpoint, and no later one")
+    try expectLastCheckpoint(ofStep: 5)
   }
 
   /// Before a checkpoint is written, ranks are compared as well: none holds what only some ranks have.
@@ -162,8 +164,15 @@ import Testing
         "chartrain-dist: error: after step 10, expected the same parameters on all ranks, found others on rank 1 "
           + "(or the others are wrong: they are no majority)"
       ])
-    let files = try FileManager.default.contentsOfDirectory(atPath: directory.path("run") + "/checkpoints")
-    #expect(files == ["step-5.safetensors"])
+    try expectLastCheckpoint(ofStep: 5)
+  }
+
+  /// The last good checkpoint is there, and no later one.
+  private func expectLastCheckpoint(ofStep step: Int) throws {
+    let path = directory.path("run") + "/checkpoints"
+    let files = try FileManager.default.contentsOfDirectory(atPath: path)
+    #expect(Set(files) == ["step-\(step).safetensors", "last.safetensors"])
+    #expect(try Checkpoint(path: path + "/last.safetensors").progress?.step == step)
   }
 
   @Test(.enabled(if: narrowProgram != nil, "launch/variants has not built for x86-64-v3"))

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A program of this package, run as a user runs it.
 public enum Program {
@@ -33,10 +34,9 @@ public enum Program {
     _ name: String, _ arguments: [String], ranks: Int? = nil, environment: [String: String] = [:],
     currentDirectory: String? = nil, secondsAllowed: Double = 120
   ) throws -> Outcome {
-    var command = [path(name)] + arguments
-    if let ranks { command = ["mpirun", "-q", "-n", "\(ranks)"] + command }
-    return try run(
-      command, environment: environment, currentDirectory: currentDirectory, secondsAllowed: secondsAllowed)
+    try RunningProgram(
+      name, arguments, ranks: ranks, environment: environment, currentDirectory: currentDirectory
+    ).outcome(secondsAllowed: secondsAllowed)
   }
 
   /// Runs any command, its first word found on the PATH.
@@ -44,37 +44,117 @@ public enum Program {
     _ command: [String], environment: [String: String] = [:], currentDirectory: String? = nil,
     secondsAllowed: Double = 120
   ) throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    process.environment = ProcessInfo.processInfo.environment.merging(mpiSettings) { own, _ in own }
-      .merging(environment) { _, new in new }
-    if let currentDirectory { process.currentDirectoryURL = URL(fileURLWithPath: currentDirectory) }
-    // Files rather than pipes: nobody need read them while the program runs.
-    let scratch = TemporaryDirectory()
-    let (output, errors) = (scratch.path("output"), scratch.path("errors"))
-    for path in [output, errors] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    process.standardInput = FileHandle.nullDevice
-    let ended = DispatchSemaphore(value: 0)
-    process.terminationHandler = { _ in ended.signal() }
-    try process.run()
-    let inTime = ended.wait(timeout: .now() + secondsAllowed) == .success
-    if !inTime {
-      process.terminate()
-      _ = ended.wait(timeout: .now() + 10)
-    }
-    func text(_ path: String) -> String {
-      String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
-    }
-    return Outcome(
-      status: inTime ? process.terminationStatus : -1, output: text(output), errors: text(errors))
+    try RunningProgram(command, environment: environment, currentDirectory: currentDirectory)
+      .outcome(secondsAllowed: secondsAllowed)
   }
 
   /// So that mpirun starts four ranks whoever runs the tests and however few the cores are.
-  private static let mpiSettings = [
+  fileprivate static let mpiSettings = [
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
   ]
+}
+
+/// A program while it runs.
+public final class RunningProgram {
+  /// mpirun's, where that has started it.
+  public var process: pid_t { child.processIdentifier }
+
+  private let child = Process()
+  private let ended = DispatchSemaphore(value: 0)
+  private let scratch = TemporaryDirectory()
+  private let underMPI: Bool
+
+  public struct Late: Error {}
+
+  /// Starts `name` of this package on `ranks` ranks under mpirun, or without mpirun where `ranks` is nil.
+  public convenience init(
+    _ name: String, _ arguments: [String], ranks: Int?, environment: [String: String] = [:],
+    currentDirectory: String? = nil
+  ) throws {
+    let launcher = ranks.map { ["mpirun", "-q", "-n", "\($0)"] } ?? []
+    try self.init(
+      launcher + [Program.path(name)] + arguments, environment: environment,
+      currentDirectory: currentDirectory)
+  }
+
+  /// Starts any command, its first word found on the PATH.
+  public init(_ command: [String], environment: [String: String] = [:], currentDirectory: String? = nil)
+    throws
+  {
+    underMPI = command[0] == "mpirun"
+    child.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    child.arguments = command
+    child.environment = ProcessInfo.processInfo.environment.merging(Program.mpiSettings) { own, _ in own }
+      .merging(environment) { _, new in new }
+    if let currentDirectory { child.currentDirectoryURL = URL(fileURLWithPath: currentDirectory) }
+    // Files rather than pipes: nobody need read them while the program runs.
+    func file(_ name: String) -> FileHandle? {
+      let path = scratch.path(name)
+      _ = FileManager.default.createFile(atPath: path, contents: nil)
+      return FileHandle(forWritingAtPath: path)
+    }
+    child.standardOutput = file("output")
+    child.standardError = file("errors")
+    child.standardInput = FileHandle.nullDevice
+    child.terminationHandler = { [ended] _ in ended.signal() }
+    // Tests run on threads that block signals, which a program would inherit.
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try child.run()
+  }
+
+  deinit {
+    guard child.isRunning else { return }
+    for process in ranks + [process] { kill(process, SIGKILL) }
+  }
+
+  /// Its processes, in the order of ranks.
+  public var ranks: [pid_t] {
+    guard underMPI else { return [process] }
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+    func rank(_ process: pid_t) -> Int? {
+      let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
+        String(decoding: $0, as: UTF8.self)
+      }
+      // The parent comes after the name in brackets and the state.
+      guard let fields = stat?.split(separator: ")").last?.split(separator: " "), fields.count > 1,
+        fields[1] == "\(self.process)",
+        let environment = FileManager.default.contents(atPath: "/proc/\(process)/environ")
+      else { return nil }
+      let prefix = "OMPI_COMM_WORLD_RANK="
+      let entry = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        .first { $0.hasPrefix(prefix) }
+      return entry.flatMap { Int($0.dropFirst(prefix.count)) }
+    }
+    return all.compactMap { process in rank(process).map { (rank: $0, process: process) } }
+      .sorted { $0.rank < $1.rank }.map(\.process)
+  }
+
+  /// Returns when `condition` holds.
+  ///
+  /// - Throws: ``Late`` if that takes too long, or the program ends before.
+  public func wait(secondsAllowed: Double = 60, until condition: () -> Bool) throws {
+    let end = Date() + secondsAllowed
+    while !condition() {
+      guard Date() < end, child.isRunning else { throw Late() }
+      usleep(2000)
+    }
+  }
+
+  /// Waits for its end.
+  public func outcome(secondsAllowed: Double = 120) throws -> Program.Outcome {
+    let inTime = ended.wait(timeout: .now() + secondsAllowed) == .success
+    if !inTime {
+      child.terminate()
+      _ = ended.wait(timeout: .now() + 10)
+    }
+    func text(_ name: String) -> String {
+      String(decoding: FileManager.default.contents(atPath: scratch.path(name)) ?? Data(), as: UTF8.self)
+    }
+    return Program.Outcome(
+      status: inTime ? child.terminationStatus : -1, output: text("output"), errors: text("errors"))
+  }
 }

@@ -83,7 +83,7 @@ import Training
   @Test func epochsAndCyclesAreCountedOnce() throws {
     var config = config("run")
     config.bpttJitter = false
-    config.checkpointEvery = 10
+    config.checkpointEvery = .steps(10)
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 1))
     config.phases = [Phase(epochs: 4, lr: 0.02, schedule: restarts, adam: .fresh)]
     config.maxSteps = 60
@@ -109,7 +109,8 @@ import Training
     var config = config("run")
     config.cell = .init(named: "rnn")!
     config.phases = [Phase(epochs: 3, lr: 3e37)]
-    config.maxSkippedSteps = 4
+    config.maxSkipped = 4
+    config.maxRewinds = 0
     #expect(throws: AgreedFailure.self) { try TrainingFixture.run(config, runDirectory: config.runDir!) }
     let steps = try lines("run").count
     #expect(throws: AgreedFailure.self) { try resume("run", ranks: 2) { _ in } }
@@ -150,7 +151,7 @@ import Training
   /// A broken newest checkpoint is passed over, and the lines it wrote are written again.
   @Test func theLastGoodCheckpointIsTaken() throws {
     var config = config("run")
-    config.checkpointEvery = 20
+    config.checkpointEvery = .steps(20)
     config.maxSteps = 50
     try TrainingFixture.run(config, runDirectory: config.runDir!)
     let last = config.runDir! + "/checkpoints/last.safetensors"

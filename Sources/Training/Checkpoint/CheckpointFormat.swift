@@ -15,6 +15,12 @@ enum CheckpointFormat {
   static let secondMomentPrefix = "adam.v."
   static let stateH = "state.h"
   static let stateC = "state.c"
+
+  /// Whether it is the name of parameters, trained or averaged.
+  static func isParameter(_ tensor: String) -> Bool {
+    ![firstMomentPrefix, secondMomentPrefix].contains { tensor.hasPrefix($0) }
+      && ![stateH, stateC].contains(tensor)
+  }
 }
 
 /// A checkpoint that cannot be used.

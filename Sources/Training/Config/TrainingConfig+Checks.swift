@@ -76,9 +76,14 @@ extension TrainingConfig {
     if let clipNorm {
       try require("clip-norm", "a finite number above 0", clipNorm, clipNorm > 0 && clipNorm.isFinite)
     }
-    try require("max-skipped-steps", maxSkippedSteps, in: 1...Int.max)
+    try require("max-skipped", maxSkipped, in: 1...Int.max)
+    try require("max-rewinds", maxRewinds, in: 0...Int.max)
     try require("max-steps", maxSteps ?? 1, in: 1...Int.max)
-    try require("checkpoint-every", checkpointEvery ?? 1, in: 1...Int.max)
+    guard checkpointEvery.isPossible else {
+      throw OptionError(
+        option: "checkpoint-every", expected: "at least 1 step, or minutes above 0",
+        found: checkpointEvery.text)
+    }
     try require("check-every", checkEvery, in: 1...Int.max)
     try require("keep", keep, in: 1...Int.max)
     try require("sample-length", sampleLength, in: 0...1_000_000)

@@ -33,7 +33,8 @@ extension TrainingConfig {
       .init("carryStateAcrossEpochs", \.carryStateAcrossEpochs),
       .init("seed", \.seed),
       .init("maxSteps", \.maxSteps),
-      .init("maxSkippedSteps", \.maxSkippedSteps),
+      .init("maxSkipped", \.maxSkipped),
+      .init("maxRewinds", \.maxRewinds),
 
       .init("runDir", \.runDir),
       .init("validate", \.validate),

@@ -58,8 +58,10 @@ public struct TrainingConfig: Equatable, Sendable {
   public var seed: UInt64 = 0
   /// Stop after this many steps in all, or nil.
   public var maxSteps: Int?
-  /// Stop after this many skipped steps in a row (loss or gradient not finite).
-  public var maxSkippedSteps = 10
+  /// Go back to the last good checkpoint after this many skipped steps in a row (loss or gradient not finite), with a lower rate.
+  public var maxSkipped = 10
+  /// Stop where that has been done so often.
+  public var maxRewinds = 3
 
   // MARK: Run
 
@@ -69,8 +71,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var validate = true
   /// Characters of the sample shown after each epoch; 0 for none.
   public var sampleLength = 300
-  /// Write a `step-K` checkpoint every so many steps, or nil.
-  public var checkpointEvery: Int?
+  /// How often to write a `step-K` checkpoint, and `last`.
+  public var checkpointEvery = CheckpointInterval.minutes(10)
   /// How many `step-K` checkpoints to keep.
   public var keep = 3
   /// Compare the parameters of all ranks every so many steps.

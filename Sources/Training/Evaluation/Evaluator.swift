@@ -59,21 +59,24 @@ public final class Evaluator {
   /// The characters that an evaluation predicts.
   public var characters: Int { (text.columns - 1) * text.count }
 
-  /// - Parameter onProgress: given the characters predicted so far, now and then.
-  public func evaluate(onProgress: (Int) -> Void = { _ in }) -> Evaluation {
+  /// - Parameter goesOn: given the characters predicted so far, now and then; tells whether to go on.
+  /// - Returns: nil if not.
+  public func evaluate(goesOn: (_ characters: Int) -> Bool) -> Evaluation? {
     let state = HiddenState(parameters.config, streams: text.count)
     var window = TextWindow(capacity: pass.capacity * text.count)
     let last = text.columns - 1
     var sum = 0.0
-    onProgress(0)
+    guard goesOn(0) else { return nil }
     for column in stride(from: 0, to: last, by: pass.capacity) {
       text.read(&window, column: column, length: min(pass.capacity, last - column))
       _ = pass.forward(window.inputs, state: state)
       sum += pass.loss(window.targets)
-      onProgress(min(column + pass.capacity, last) * text.count)
+      guard goesOn(min(column + pass.capacity, last) * text.count) else { return nil }
     }
     return Evaluation(natsPerCharacter: sum / Double(characters), characters: characters)
   }
+
+  public func evaluate() -> Evaluation { evaluate { _ in true }! }
 
   /// `wanted` streams, or as many as a text of `count` units allows.
   public static func streams(wanted: Int, count: Int) -> Int {

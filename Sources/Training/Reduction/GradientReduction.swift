@@ -17,10 +17,12 @@ protocol GradientReduction {
   ///
   /// - Parameters:
   ///   - loss: the loss over some of this rank's streams.
+  ///   - requests: this rank's.
   ///   - finish: makes the gradient of the sum, in these elements, before its norm is taken.
   /// - Throws: `RankError`.
-  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
-    -> CombinedSums
+  func combine(
+    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
+  ) throws -> CombinedSums
   /// Gives all ranks what each has in its own elements.
   ///
   /// - Throws: `RankError`.
@@ -33,6 +35,8 @@ struct CombinedSums {
   let loss: Double
   /// Of the whole gradient.
   let gradientNorm: Double
+  /// Of any rank.
+  let requests: RunRequests
 }
 
 extension GradientReduction {

@@ -9,8 +9,6 @@ final class MPIReduction: GradientReduction {
   let ownElements: [Range<Int>]
   private let world: any World
   private let streams: Int
-  /// An array because that is what the ranks add up.
-  private var lossSum = [0.0]
 
   init(_ config: TrainingConfig, _ model: ModelConfig, _ world: any World) {
     self.world = world
@@ -22,14 +20,15 @@ final class MPIReduction: GradientReduction {
 
   func reached(_ point: BackwardPoint) {}
 
-  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
-    -> CombinedSums
-  {
-    lossSum[0] = loss(0..<streams)
+  func combine(
+    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
+  ) throws -> CombinedSums {
+    var sums = [loss(0..<streams)] + requests.counts
     try world.sum(gradient.flat)
     finish(gradient, ownElements[0])
-    try world.sum(&lossSum)
-    return CombinedSums(loss: lossSum[0], gradientNorm: norm(gradient.flat))
+    try world.sum(&sums)
+    return CombinedSums(
+      loss: sums[0], gradientNorm: norm(gradient.flat), requests: RunRequests(counts: sums.dropFirst()))
   }
 
   func share(_ flat: Vector) {}

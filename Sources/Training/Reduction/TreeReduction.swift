@@ -35,16 +35,18 @@ final class TreeReduction: GradientReduction {
     }
   }
 
-  func combine(_ loss: (Range<Int>) -> Double, finish: (ParameterSet, Range<Int>) -> Void) throws
-    -> CombinedSums
-  {
+  func combine(
+    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
+  ) throws -> CombinedSums {
     try sum.finish()
     for range in ownElements { finish(gradient, range) }
     let flat = gradient.flat
     let totals = try sum.totals(
       ofBlocks: ownBlocks.map(loss),
-      ofSections: sum.ownSections.map { $0.map { squaredNorm(flat.slice($0)) } })
-    return CombinedSums(loss: totals.blocks, gradientNorm: totals.sections.squareRoot())
+      ofSections: sum.ownSections.map { $0.map { squaredNorm(flat.slice($0)) } }, counts: requests.counts)
+    return CombinedSums(
+      loss: totals.blocks, gradientNorm: totals.sections.squareRoot(),
+      requests: RunRequests(counts: totals.counts[...]))
   }
 
   func share(_ flat: Vector) throws { try sum.share(flat) }

@@ -16,12 +16,15 @@ public struct RunDirectory: Sendable {
   /// The paths of the `step-K` there are, oldest first.
   var stepCheckpoints: [String] {
     get throws {
-      let prefix = checkpoints + "/step-"
-      func step(_ path: String) -> Int? {
-        path.hasPrefix(prefix) ? Int(path.dropFirst(prefix.count).prefix { $0.isNumber }) : nil
-      }
-      return try filesBelow(checkpoints).filter { step($0) != nil }.sorted { step($0)! < step($1)! }
+      try filesBelow(checkpoints).filter { step(of: $0) != nil }.sorted { step(of: $0)! < step(of: $1)! }
     }
+  }
+
+  /// K of the path of a `step-K`, nil of any other.
+  func step(of path: String) -> Int? {
+    let (prefix, suffix) = (checkpoints + "/step-", ".safetensors")
+    guard path.hasPrefix(prefix), path.hasSuffix(suffix) else { return nil }
+    return Int(path.dropFirst(prefix.count).dropLast(suffix.count))
   }
 
   /// Makes the directory, which must not hold a run already.
@@ -40,6 +43,17 @@ public struct RunDirectory: Sendable {
       self.path = try Self.newDefault()
     }
     try makeDirectories(self.path)
+  }
+
+  /// Keeps other processes from writing the same run, until this one ends.
+  ///
+  /// - Throws: ``OptionError`` if another does, `StorageError`.
+  func lock() throws -> FileLock {
+    guard let lock = try FileLock(on: path) else {
+      throw OptionError(
+        option: "resume", expected: "a run that has ended", found: "one that goes on in '\(path)'")
+    }
+    return lock
   }
 
   /// Makes `runs/<date-time>`, or one with a number behind it where another run started in the same second.

@@ -13,10 +13,17 @@ final class RunRecorder {
   private let observer: any RunObserver
   private let logger: Logger
   private let evaluator: Evaluator?
-  private let metrics: OutputFile
-  private let samples: OutputFile
-  /// The `step-K` checkpoints written and not removed since, oldest first.
-  private var stepCheckpoints: [String] = []
+  private let metrics: RunLog
+  private let samples: RunLog
+  private let writer: CheckpointWriter
+  private let lock: FileLock
+  private let clock = ContinuousClock()
+  /// When the last checkpoint was asked for.
+  private var saved: ContinuousClock.Instant
+  private var checkpointsWritten = 0
+  private var checkpointsFailed = 0
+  /// Whether `last` is not what the last snapshot holds, and why.
+  private var failureOfLast: CheckpointWriter.Failure?
 
   /// Makes the run's directory and writes its `config.json`.
   init(
@@ -36,21 +43,30 @@ final class RunRecorder {
       start.resumesRun
       ? try RunDirectory(existing: config.runDir!) : try RunDirectory(creating: config.runDir)
     try makeDirectories(directory.checkpoints)
+    guard !isLink(directory.checkpoints) else {
+      throw OptionError(
+        option: start.resumesRun ? "resume" : "run-dir", expected: "a directory of its own for checkpoints",
+        found: "a link in '\(directory.checkpoints)'")
+    }
     config.runDir = directory.path
     self.config = config
     self.text = text
     self.trainer = trainer
     self.observer = observer
     self.logger = logger
+    lock = try directory.lock()
+    let page = try JSON.page(config) + "\n"
+    try writeAtomically(to: directory.config) { try $0.write(page) }
     if start.resumesRun {
+      try removeTemporaryFiles(in: directory.path)
+      try removeTemporaryFiles(in: directory.checkpoints)
       try directory.forgetMetrics(after: trainer.progress)
-    } else {
-      let page = try JSON.page(config) + "\n"
-      try writeAtomically(to: directory.config) { try $0.write(page) }
+      trainer.progress.restarts += 1
     }
-    stepCheckpoints = try directory.stepCheckpoints
-    metrics = try OutputFile(appendingTo: directory.metrics)
-    samples = try OutputFile(appendingTo: directory.samples)
+    writer = try CheckpointWriter(directory, keep: config.keep, text.vocabulary)
+    metrics = try RunLog(directory.metrics, logger)
+    samples = try RunLog(directory.samples, logger)
+    saved = clock.now
     observer.runBegan(
       RunSummary(
         config: config, directory: directory, ranks: ranks,
@@ -61,6 +77,7 @@ final class RunRecorder {
   }
 
   func stepEnded(_ record: Trainer.StepRecord, seconds: Double) throws {
+    try noteCheckpoints()
     let line = StepMetrics(
       step: record.step + 1, epoch: trainer.progress.epoch + 1,
       loss: record.loss.isFinite ? record.loss : nil, learningRate: record.learningRate,
@@ -68,36 +85,40 @@ final class RunRecorder {
       windowLength: record.windowLength,
       charactersPerSecond: Double(record.windowLength * config.bs) / max(seconds, 1e-9),
       skipped: !record.isFinite)
-    try metrics.write(JSON.line(line) + "\n")
+    try metrics.add(JSON.line(line) + "\n")
     observer.stepEnded(
       line, smoothedLoss: trainer.progress.smoothedLoss.value, fraction: trainer.epochFraction)
   }
 
-  /// Writes `step-K` and removes the oldest beyond those to keep.
-  func saveStep(_ states: CollectedStates) throws {
-    let path = directory.checkpoint("step-\(trainer.progress.step)")
-    guard try write(path, states) else { return }
-    stepCheckpoints.append(path)
-    while stepCheckpoints.count > config.keep { try removeFile(stepCheckpoints.removeFirst()) }
-  }
-
-  /// Writes `cycle-K`.
-  func saveCycle(_ number: Int, _ states: CollectedStates) throws {
-    _ = try write(directory.checkpoint("cycle-\(number)"), states)
-  }
-
-  /// The validation loss in nats per character, or nil if the run does not validate or the loss is not finite.
-  func validate() -> Double? {
-    guard let evaluator else { return nil }
-    let evaluation = evaluator.evaluate {
-      observer.validationAdvanced(characters: $0, of: evaluator.characters)
+  /// Asks for a checkpoint after the step at hand, where it is time for one.
+  var requests: RunRequests {
+    switch config.checkpointEvery {
+    case .steps(let every): (trainer.progress.step + 1).isMultiple(of: every) ? .save : []
+    case .minutes(let minutes): clock.now - saved >= .seconds(60 * minutes) ? .save : []
     }
-    return evaluation.natsPerCharacter.isFinite ? evaluation.natsPerCharacter : nil
   }
 
-  func epochEnded(
-    _ epoch: Int, seconds: Double, characters: Int, validLoss: Double?, isBest: Bool
-  ) throws {
+  // MARK: Validation
+
+  enum Validation {
+    /// Nil if the run does not validate or the loss is not finite.
+    case loss(Double?)
+    case interrupted
+  }
+
+  /// - Parameter isInterrupted: asked now and then.
+  func validate(isInterrupted: () -> Bool) -> Validation {
+    guard let evaluator else { return isInterrupted() ? .interrupted : .loss(nil) }
+    let evaluation = evaluator.evaluate { characters in
+      observer.validationAdvanced(characters: characters, of: evaluator.characters)
+      return !isInterrupted()
+    }
+    guard let nats = evaluation?.natsPerCharacter else { return .interrupted }
+    return .loss(nats.isFinite ? nats : nil)
+  }
+
+  func epochEnded(_ epoch: Int, validLoss: Double?, isBest: Bool) throws {
+    let (seconds, characters) = (trainer.progress.secondsInEpoch, trainer.progress.charactersInEpoch)
     let line = EpochMetrics(
       epoch: epoch, step: trainer.progress.step, trainLoss: trainer.progress.smoothedLoss.value,
       validLoss: validLoss,
@@ -105,36 +126,11 @@ final class RunRecorder {
         Evaluation(natsPerCharacter: $0, characters: 1).bitsPerCharacter
       },
       seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9))
-    try metrics.write(JSON.line(line) + "\n")
+    try metrics.add(JSON.line(line) + "\n")
     observer.epochEnded(line, isBest: isBest)
   }
 
-  /// Writes `last`, and `best` too where this is the best so far.
-  func save(_ states: CollectedStates, isBest: Bool) throws {
-    guard try write(directory.checkpoint("last"), states) else { return }
-    if isBest { _ = try write(directory.checkpoint("best"), states) }
-  }
-
-  /// Writes a checkpoint, unless the parameters are no numbers any more: the one before is then the last good one.
-  ///
-  /// - Returns: whether it was written.
-  private func write(_ path: String, _ states: CollectedStates) throws -> Bool {
-    guard trainer.parameters.areFinite, trainer.trained.areFinite else {
-      logger.warning("some parameters are not finite: '\(path)' is not written")
-      return false
-    }
-    try trainer.writeCheckpoint(to: path, states, text.vocabulary)
-    logger.debug("wrote '\(path)' after step \(trainer.progress.step)")
-    return true
-  }
-
-  /// The path of `last`, nil before it was written.
-  var lastCheckpoint: String? {
-    let path = directory.checkpoint("last")
-    return kind(of: path) == .nothing ? nil : path
-  }
-
-  func sample(epoch: Int) throws {
+  func sample(epoch: Int) {
     guard config.sampleLength > 0 else { return }
     var sampler = Sampler(
       trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
@@ -142,11 +138,120 @@ final class RunRecorder {
     var bytes: [UInt8] = []
     sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) { bytes += $0 }
     let sample = String(decoding: bytes, as: UTF8.self)
-    try samples.write("--- epoch \(epoch)\n\(sample)\n")
+    samples.add("--- epoch \(epoch)\n\(sample)\n")
     observer.sampled(sample)
   }
 
-  func runEnded() {
-    observer.runEnded(directory, step: trainer.progress.step, isFinished: trainer.isFinished)
+  // MARK: Checkpoints
+
+  /// Begins to write a checkpoint; training may go on.
+  ///
+  /// - Parameter names: such as `last`.
+  func save(_ names: [String], _ states: CollectedStates) throws {
+    saved = clock.now
+    try writer.write(names, trainer, states)
+  }
+
+  /// The names of the checkpoints of this step and of the cycle that ends with it.
+  var stepName: String { "step-\(trainer.progress.step)" }
+  var cycleName: String { "cycle-\(trainer.progress.cycle - 1)" }
+
+  /// Says what has become of checkpoints begun before.
+  private func noteCheckpoints() throws {
+    for outcome in writer.takeOutcomes() {
+      let (progress, names) = (outcome.progress, outcome.names)
+      try metrics.add(
+        JSON.line(
+          CheckpointMetrics(
+            step: progress.step, epoch: progress.epoch, names: names, seconds: outcome.seconds,
+            waitSeconds: outcome.waitSeconds, failure: outcome.failure.map { "\($0)" })) + "\n")
+      failureOfLast = outcome.failure
+      if let failure = outcome.failure {
+        checkpointsFailed += 1
+        logger.warning("checkpoint after step \(progress.step) not written: \(failure)")
+      } else {
+        checkpointsWritten += 1
+        logger.debug("wrote \(names.joined(separator: ", ")) after step \(progress.step)")
+      }
+    }
+  }
+
+  /// The checkpoint from which to go on after the numbers have gone wrong.
+  ///
+  /// - Throws: ``CheckpointError`` if there is none, `StorageError`.
+  func lastGoodCheckpoint() throws -> Checkpoint {
+    writer.wait()
+    try noteCheckpoints()
+    return try directory.lastGoodCheckpoint(logger)
+  }
+
+  /// The path of `last`, nil before it was written.
+  var lastCheckpoint: String? {
+    writer.wait()
+    let path = directory.checkpoint("last")
+    return kind(of: path) == .nothing ? nil : path
+  }
+
+  /// The run has gone back to where `trainer` is now.
+  func rewound(fromStep: Int) throws {
+    let progress = trainer.progress
+    logger.warning(
+      "went back from step \(fromStep) to \(progress.step), with learning rates times \(progress.rateFactor)")
+    // Where the storage takes nothing, old lines stay.
+    do {
+      try directory.forgetMetrics(after: progress)
+      try metrics.reopen()
+    } catch { logger.warning("\(error)") }
+    try metrics.add(
+      JSON.line(
+        RewindMetrics(
+          step: progress.step, epoch: progress.epoch, fromStep: fromStep, rateFactor: progress.rateFactor))
+        + "\n")
+  }
+
+  // MARK: The end
+
+  /// Waits until all is written.
+  ///
+  /// - Throws: ``FinalSaveFailed`` if the last checkpoint cannot be written.
+  func runEnded(_ ending: TrainingRun.Ending) throws {
+    writer.wait()
+    try noteCheckpoints()
+    if case .storage = failureOfLast {
+      do {
+        try writer.writeLastAgain()
+        checkpointsWritten += 1
+      } catch {
+        let good = try? directory.lastGoodCheckpoint(Logger(label: "") { _ in SwiftLogNoOpLogHandler() })
+        throw FinalSaveFailed(
+          cause: error, step: trainer.progress.step, lastGood: good?.file.path,
+          stepOfLastGood: good?.progress?.step)
+      }
+    }
+    let progress = trainer.progress
+    let best = directory.checkpoint("best")
+    observer.runEnded(
+      RunReport(
+        ending: ending, directory: directory, step: progress.step,
+        skippedSteps: progress.skippedSteps + progress.skippedBeforeRewinds, rewinds: progress.rewinds,
+        restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
+        checkpointsFailed: checkpointsFailed,
+        best: kind(of: best) == .nothing ? nil : best))
+  }
+}
+
+/// A run that has ended, but could not be saved.
+public struct FinalSaveFailed: Error, CustomStringConvertible {
+  public let cause: any Error
+  public let step: Int
+  /// The newest checkpoint that can be used, nil if there is none.
+  public let lastGood: String?
+  public let stepOfLastGood: Int?
+
+  public var description: String {
+    let good =
+      lastGood.map { "the last good one is '\($0)', of step \(stepOfLastGood ?? 0)" }
+      ?? "there is none before"
+    return "the run's last checkpoint, of step \(step), could not be written: \(cause); \(good)"
   }
 }

@@ -35,6 +35,49 @@ public struct EpochMetrics: Encodable, Equatable, Sendable {
   public let charactersPerSecond: Double
 }
 
+/// One line of `metrics.jsonl` per checkpoint.
+public struct CheckpointMetrics: Encodable, Equatable, Sendable {
+  public let kind = "checkpoint"
+  /// Steps and epochs that it holds.
+  public let step: Int
+  public let epoch: Int
+  /// Such as `last` and `best`.
+  public let names: [String]
+  /// How long it took to write, and how long training waited for it.
+  public let seconds: Double
+  public let waitSeconds: Double
+  /// Why it was not written; nil where it was.
+  public let failure: String?
+}
+
+/// One line of `metrics.jsonl` where the run has gone back to a checkpoint because its numbers had gone wrong.
+public struct RewindMetrics: Encodable, Equatable, Sendable {
+  public let kind = "rewind"
+  /// Where it goes on.
+  public let step: Int
+  public let epoch: Int
+  /// Where it came from.
+  public let fromStep: Int
+  /// What learning rates are multiplied with from now on.
+  public let rateFactor: Double
+}
+
+/// What a run has done, in all.
+public struct RunReport: Sendable {
+  public let ending: TrainingRun.Ending
+  public let directory: RunDirectory
+  public let step: Int
+  public let skippedSteps: Int
+  public let rewinds: Int
+  /// Times that it went on after it had ended.
+  public let restarts: Int
+  /// By this process.
+  public let checkpointsWritten: Int
+  public let checkpointsFailed: Int
+  /// The path of `best`, nil where there is none.
+  public let best: String?
+}
+
 /// What a run is about to do.
 public struct RunSummary: Sendable {
   public let config: TrainingConfig
@@ -63,6 +106,5 @@ public protocol RunObserver: AnyObject {
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.
   func sampled(_ text: String)
-  /// - Parameter isFinished: whether all phases are over, or the run stopped as it was told to.
-  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool)
+  func runEnded(_ report: RunReport)
 }

@@ -7,5 +7,5 @@ public final class SilentObserver: RunObserver {
   public func validationAdvanced(characters: Int, of total: Int) {}
   public func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   public func sampled(_ text: String) {}
-  public func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {}
+  public func runEnded(_ report: RunReport) {}
 }

@@ -1,7 +1,7 @@
 import Logging
 import Ranks
 
-/// A whole training run: phases of epochs of steps, a validation and a checkpoint after each epoch.
+/// A whole training run: phases of epochs of steps, a validation after each epoch, checkpoints now and then.
 ///
 /// Every rank runs it; what only rank 0 does goes through ``RunRecorder``, which the others lack.
 public final class TrainingRun {
@@ -9,18 +9,22 @@ public final class TrainingRun {
   private let world: any World
   private let logger: Logger
   private let trainer: Trainer
+  private let text: SharedText
   private let recorder: RunRecorder?
+  private let requests: () -> RunRequests
 
   /// A run whose loss could not be kept finite.
   public struct Diverged: Error, CustomStringConvertible {
     public let steps: Int
     public let step: Int
+    /// Times that it had gone back to a checkpoint before.
+    public let rewinds: Int
     /// The file with the last good state, nil if none was saved.
     public let checkpoint: String?
 
     public var description: String {
       "training diverged: expected a finite loss and gradient, found none in \(steps) steps in a row up to "
-        + "step \(step); try a lower --lr or --clip-norm 1; "
+        + "step \(step)\(rewinds == 0 ? "" : ", after going back \(rewinds) times"); try a lower --lr or --clip-norm 1; "
         + (checkpoint.map { "the last good state is in '\($0)'" } ?? "no good state has been saved")
     }
   }
@@ -30,19 +34,22 @@ public final class TrainingRun {
   /// - Parameters:
   ///   - observer: used on rank 0 only.
   ///   - inspectors: of this rank.
+  ///   - requests: what somebody outside has asked of this rank; called at every step, and while rank 0 validates.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
   public init(
     _ start: RunStart, _ world: any World, _ observer: any RunObserver, _ logger: Logger,
-    inspectors: [any StepInspector] = []
+    inspectors: [any StepInspector] = [], requests: @escaping () -> RunRequests = { [] }
   ) throws {
     let config = start.config
     self.config = config
     self.world = world
     self.logger = logger
+    self.requests = requests
     try world.checkStartedAlike(try config.startTraits())
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
     try text.checkTokens(world)
+    self.text = text
     logger.debug(
       "rank 0 on \(world.host) has read the text; each stream has \(text.split.columns) characters")
     if config.dropout > 0, config.layers == 1 {
@@ -71,71 +78,134 @@ public final class TrainingRun {
     return profile
   }
 
+  /// Why a run ended.
+  public enum Ending: Sendable {
+    /// All phases are over.
+    case finished
+    /// Of `--max-steps`.
+    case maximumSteps
+    /// Somebody asked for it.
+    case request
+  }
+
   /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
-  public func run() throws {
-    while !trainer.isFinished, !isAtMaximumSteps { try runEpoch() }
-    try world.onRoot { recorder?.runEnded() }
-  }
-
-  private func runEpoch() throws {
-    trainer.beginWhatBegins()
-    var seconds = 0.0
-    var characters = 0
-    while !trainer.isAtEndOfEpoch, !isAtMaximumSteps {
-      let clock = ContinuousClock()
-      let start = clock.now
-      let endsCycle = trainer.nextStepEndsCycle
-      let record = try trainer.step(learningRate: trainer.learningRate)
-      let stepSeconds = start.duration(to: clock.now) / .seconds(1)
-      seconds += stepSeconds
-      characters += record.windowLength * config.bs
-      if endsCycle { trainer.endCycle() }
-      try stepEnded(record, seconds: stepSeconds)
-      if endsCycle { try onRootWithStates { try $0.saveCycle(trainer.progress.cycle - 1, $1) } }
+  @discardableResult
+  public func run() throws -> Ending {
+    trainer.requests = { [weak recorder, requests] in (recorder?.requests ?? []).union(requests()) }
+    // So that there is something to go back to from the first step on.
+    if trainer.progress.step == 0 { try save { _ in ["last"] } }
+    var ending: Ending?
+    while ending == nil {
+      if let epoch = trainer.progress.epochToValidate {
+        ending = try validate(epoch)
+      } else if trainer.isFinished {
+        ending = .finished
+      } else if isAtMaximumSteps {
+        ending = .maximumSteps
+      } else {
+        ending = try runEpoch()
+      }
     }
-    let epoch = trainer.progress.epoch + 1
-    if trainer.isAtEndOfEpoch { trainer.endEpoch() }
-    try epochEnded(epoch, seconds: seconds, characters: characters)
+    try world.onRoot { try recorder!.runEnded(ending!) }
+    return ending!
   }
 
-  private func stepEnded(_ record: Trainer.StepRecord, seconds: Double) throws {
+  /// - Returns: how the run ends, nil where it goes on.
+  private func runEpoch() throws -> Ending? {
+    trainer.beginWhatBegins()
+    while !trainer.isAtEndOfEpoch, !isAtMaximumSteps {
+      let record = try step()
+      if trainer.progress.skippedInARow >= config.maxSkipped { return try goBack() }
+      if record.requests.contains(.stop) {
+        if trainer.isAtEndOfEpoch { trainer.endEpoch() }
+        try save { _ in ["last"] }
+        return .request
+      }
+      if record.requests.contains(.save) { try save { [$0.stepName, "last"] } }
+    }
+    if trainer.isAtEndOfEpoch {
+      trainer.endEpoch()
+    } else {
+      trainer.progress.epochToValidate = trainer.progress.epoch + 1
+    }
+    return nil
+  }
+
+  private func step() throws -> Trainer.StepRecord {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let endsCycle = trainer.nextStepEndsCycle
+    let record = try trainer.step(learningRate: trainer.learningRate)
+    let seconds = start.duration(to: clock.now) / .seconds(1)
+    trainer.progress.secondsInEpoch += seconds
+    trainer.progress.charactersInEpoch += record.windowLength * config.bs
+    if endsCycle { trainer.endCycle() }
     try recorder?.stepEnded(record, seconds: seconds)
     if !record.isFinite {
       logger.warning("step \(record.step + 1): loss or gradient is not finite, step skipped on all ranks")
-      if trainer.progress.skippedInARow >= config.maxSkippedSteps { try stopDiverged() }
     }
     if trainer.progress.step % config.checkEvery == 0 { try trainer.checkRanksAgree() }
-    if let every = config.checkpointEvery, trainer.progress.step % every == 0 {
-      try onRootWithStates { try $0.saveStep($1) }
-    }
+    if endsCycle { try save { [$0.cycleName, "last"] } }
+    return record
   }
 
-  private func epochEnded(_ epoch: Int, seconds: Double, characters: Int) throws {
-    try onRootWithStates { recorder, states in
-      let validLoss = recorder.validate()
-      let isBest = validLoss.map { trainer.noteValidLoss($0) } ?? false
-      try recorder.epochEnded(
-        epoch, seconds: seconds, characters: characters, validLoss: validLoss, isBest: isBest)
-      try recorder.save(states, isBest: isBest)
-      try recorder.sample(epoch: epoch)
+  /// What follows an epoch. A request to stop that comes while rank 0 validates interrupts it: the run that goes on later begins with it.
+  private func validate(_ epoch: Int) throws -> Ending? {
+    // What is validated: each rank has that of the elements that it moves.
+    try trainer.makeWhole()
+    let validation = try world.onRoot { recorder!.validate { requests().contains(.stop) } }
+    var isInterrupted = false
+    if case .interrupted = validation { isInterrupted = true }
+    if try world.broadcast(isInterrupted) {
+      try save { _ in ["last"] }
+      return .request
     }
+    trainer.progress.epochToValidate = nil
+    var isBest = false
+    if case .loss(let loss) = validation {
+      isBest = loss.map { trainer.noteValidLoss($0) } ?? false
+      try recorder!.epochEnded(epoch, validLoss: loss, isBest: isBest)
+    }
+    try save { _ in isBest ? ["last", "best"] : ["last"] }
+    recorder?.sample(epoch: epoch)
+    return nil
   }
+
+  /// Takes up the last good checkpoint with a lower rate, after too many steps that were not finite.
+  private func goBack() throws -> Ending? {
+    let before = trainer.progress
+    guard before.rewinds < config.maxRewinds else { return try stopDiverged() }
+    try trainer.restore(try world.onRoot { try recorder!.lastGoodCheckpoint() }, text)
+    trainer.progress.rewinds = before.rewinds + 1
+    trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind
+    trainer.progress.restarts = before.restarts
+    trainer.progress.skippedBeforeRewinds =
+      before.skippedBeforeRewinds + before.skippedSteps - trainer.progress.skippedSteps
+    try recorder?.rewound(fromStep: before.step)
+    return nil
+  }
+
+  private static let rateFactorOfRewind = 0.5
 
   /// Skipped steps changed nothing: if the step before them left finite parameters, these are saved as the last good ones.
-  private func stopDiverged() throws {
-    try onRootWithStates { recorder, states in
-      try recorder.save(states, isBest: false)
+  private func stopDiverged() throws -> Ending? {
+    try save { _ in ["last"] }
+    _ = try world.onRoot {
       throw Diverged(
-        steps: config.maxSkippedSteps, step: trainer.progress.step, checkpoint: recorder.lastCheckpoint)
+        steps: config.maxSkipped, step: trainer.progress.step, rewinds: trainer.progress.rewinds,
+        checkpoint: recorder!.lastCheckpoint)
     }
+    return nil
   }
 
-  /// Collects all ranks' hidden states and lets rank 0 save something with them.
-  private func onRootWithStates(_ body: (RunRecorder, CollectedStates) throws -> Void) throws {
+  /// Lets rank 0 begin to write a checkpoint of all ranks' states.
+  ///
+  /// - Parameter names: what it is to be called; asked on rank 0.
+  private func save(_ names: (RunRecorder) -> [String]) throws {
     // What is written down must be what all ranks have, and have used.
     try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
-    try world.onRoot { try body(recorder!, states!) }
+    try world.onRoot { try recorder!.save(names(recorder!), states!) }
   }
 
   private var isAtMaximumSteps: Bool {

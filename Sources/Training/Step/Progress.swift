@@ -25,18 +25,35 @@ public struct Progress: Codable, Equatable, Sendable {
   public var smoothedLoss = SmoothedLoss()
   public var skippedSteps = 0
   public var skippedInARow = 0
+  /// Times that the run went back to a checkpoint because its numbers had gone wrong, the steps skipped before that,
+  /// and what its rates are multiplied with since.
+  public var rewinds = 0
+  public var skippedBeforeRewinds = 0
+  public var rateFactor = 1.0
+  /// Times that the run went on after it had ended.
+  public var restarts = 0
+  /// The epoch that has ended and is not validated yet.
+  public var epochToValidate: Int?
+  /// The time that this epoch's steps have taken so far, and what they predicted.
+  public var secondsInEpoch = 0.0
+  public var charactersInEpoch = 0
   /// The lowest validation loss so far, in nats per character.
   public var bestValidLoss: Double?
 
   public init() {}
 
+  /// So that nothing overflows that is added to a count.
+  private static let maximumCount = 1 << 53
+
   /// Whether a run of these phases over streams of `columns` units can have come so far.
   func fits(_ phases: [Phase], columns: Int) -> Bool {
     let counts = [
       step, epoch, epochInPhase, stepInPhase, cycle, cursor, stepInEpoch, adamStep, skippedSteps,
-      skippedInARow,
+      skippedInARow, rewinds, skippedBeforeRewinds, restarts, epochToValidate ?? 0, charactersInEpoch,
     ]
-    guard counts.allSatisfy({ $0 >= 0 }), baseRate.isFinite, carriedRate.isFinite else { return false }
+    guard counts.allSatisfy({ (0...Self.maximumCount).contains($0) }) else { return false }
+    guard baseRate.isFinite, carriedRate.isFinite, secondsInEpoch.isFinite else { return false }
+    guard rateFactor > 0, rateFactor <= 1, epochToValidate ?? epoch <= epoch + 1 else { return false }
     guard (0...phases.count).contains(phase), cursor < columns else { return false }
     // No epoch has more steps than a stream has units.
     guard epoch <= phases.reduce(0, { $0 + $1.epochs }), step / columns <= epoch else { return false }

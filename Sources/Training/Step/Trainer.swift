@@ -21,6 +21,8 @@ public final class Trainer {
 
   /// Called at every step.
   public var inspectors: [any StepInspector] = []
+  /// What this rank asks of the run, asked at every step.
+  var requests: () -> RunRequests = { [] }
   /// Over the bits of the parameters that each step so far has used.
   private(set) var usedParametersHash: UInt64 = 0
 
@@ -47,6 +49,8 @@ public final class Trainer {
     public let learningRate: Double
     /// Whether loss and gradient were finite, so that the parameters moved.
     public let isFinite: Bool
+    /// What any rank has asked of the run.
+    public let requests: RunRequests
   }
 
   /// - Throws: `ModelConfigError`, or ``MemoryError``.
@@ -121,7 +125,9 @@ public final class Trainer {
   public var isFinished: Bool { progress.phase == phases.count }
 
   /// The learning rate of the next step.
-  public var learningRate: Double {
+  public var learningRate: Double { scheduledRate * progress.rateFactor }
+
+  private var scheduledRate: Double {
     phases[progress.phase].schedule.rate(base: progress.baseRate, at: position)
   }
 
@@ -136,7 +142,11 @@ public final class Trainer {
       progress.baseRate = phase.lr ?? progress.carriedRate
       progress.smoothedLoss = SmoothedLoss()
     }
-    if progress.stepInEpoch == 0, !config.carryStateAcrossEpochs { state.reset() }
+    if progress.stepInEpoch == 0 {
+      progress.secondsInEpoch = 0
+      progress.charactersInEpoch = 0
+      if !config.carryStateAcrossEpochs { state.reset() }
+    }
   }
 
   /// Goes back to the start of the text in the middle of an epoch.
@@ -158,11 +168,12 @@ public final class Trainer {
   /// Notes the end of an epoch, and of its phase where that was its last; the text starts again.
   public func endEpoch() {
     progress.epoch += 1
+    progress.epochToValidate = progress.epoch
     progress.epochInPhase += 1
     progress.cursor = 0
     progress.stepInEpoch = 0
     if progress.epochInPhase == phases[progress.phase].epochs {
-      progress.carriedRate = learningRate
+      progress.carriedRate = scheduledRate
       progress.phase += 1
       progress.epochInPhase = 0
       progress.stepInPhase = 0
@@ -204,11 +215,12 @@ extension Trainer {
   /// that the sum is the mean over all its characters however unequal the shards.
   private func combine(_ length: Int, _ learningRate: Double) throws -> StepRecord {
     let sums = try reduction.combine(
-      { pass.loss(ofStreams: $0, length: length) }, finish: pass.finishGradient)
+      { pass.loss(ofStreams: $0, length: length) }, requests(), finish: pass.finishGradient)
     let loss = sums.loss / Double(config.bs * length)
     return StepRecord(
       step: progress.step, windowLength: length, loss: loss, gradientNorm: sums.gradientNorm,
-      learningRate: learningRate, isFinite: loss.isFinite && sums.gradientNorm.isFinite)
+      learningRate: learningRate, isFinite: loss.isFinite && sums.gradientNorm.isFinite,
+      requests: sums.requests)
   }
 
   /// Adam's step on the elements that are this rank's to move, which then go to all.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CharModel
+import Glibc
 import Kernels
 import Ranks
 import Training
@@ -48,6 +49,7 @@ struct BenchCommand: RankedCommand {
       let trainer = try world.onAll { try Trainer(fixed, text, world) }
       let outcome = try StepBenchmark(warmUp: warmUp, steps: steps).run(trainer)
       try world.onRoot { print(json ? try outcome.json : page(outcome, fixed, trainer.model)) }
+      return EXIT_SUCCESS
     }
   }
 

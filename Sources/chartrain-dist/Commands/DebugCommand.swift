@@ -45,6 +45,7 @@ struct DebugCommand: ParsableCommand {
     if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     let options = training
     let breakAt = breakAt
+    SignalRequests.install()
     try runOnThreads(ranks) { world in
       setOpenBLASThreads(1)
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
@@ -53,7 +54,9 @@ struct DebugCommand: ParsableCommand {
       var inspectors: [any StepInspector] = [DebugChecks(), HashPrinter { Terminal.write($0 + "\n") }]
       if let breakAt { inspectors.append(Breakpoint(step: breakAt)) }
       let observer: any RunObserver = start.config.quiet ? SilentObserver() : ConsoleObserver(nil)
-      try TrainingRun(start, world, observer, logger, inspectors: inspectors).run()
+      return try TrainingRun(
+        start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take
+      ).run().status
     }
   }
 

@@ -40,7 +40,7 @@ struct InspectCommand: ParsableCommand {
       let loss = progress.smoothedLoss.value.map { ", training loss \(fixed($0, 4))" } ?? ""
       let best = progress.bestValidLoss.map { ", best validation loss \(fixed($0, 4))" } ?? ""
       print(
-        "progress     step \(progress.step), epoch \(progress.epoch), \(progress.skippedSteps) steps skipped\(loss)\(best)"
+        "progress     step \(progress.step), epoch \(progress.epoch), \(progress.skippedSteps + progress.skippedBeforeRewinds) steps skipped\(loss)\(best)"
       )
     }
     print("config")

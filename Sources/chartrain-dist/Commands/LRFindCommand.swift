@@ -1,3 +1,4 @@
+import Glibc
 import ArgumentParser
 import Charts
 import Kernels
@@ -60,6 +61,7 @@ struct LRFindCommand: RankedCommand {
       }
       bar?.clear()
       try world.onRoot { try write(outcome, directory!, quiet: config.quiet) }
+      return EXIT_SUCCESS
     }
   }
 

@@ -28,6 +28,7 @@ struct TrainCommand: RankedCommand {
     let gemm =
       config?.gemm ?? options.output.resume.flatMap { try? TrainingConfig(file: $0 + "/config.json").gemm }
     if gemm?.backend == .openblas { try ensureOpenBLASCore() }
+    SignalRequests.install()
     try runOnRanks { world in
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
       let logger = ConsoleLogHandler.logger(
@@ -35,10 +36,12 @@ struct TrainCommand: RankedCommand {
       setOpenBLASThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
-      let run = try TrainingRun(start, world, observer, logger, inspectors: inspectors)
+      let run = try TrainingRun(
+        start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       let steps = try profile.map { _ in try run.profileSteps() }
-      try run.run()
+      let ending = try run.run()
       if let profile { try steps?.write(to: profile) }
+      return ending.status
     }
   }
 

@@ -74,12 +74,19 @@ final class ConsoleObserver: RunObserver {
     Terminal.write("\n" + lines.map { "    \($0)\n" }.joined() + "\n")
   }
 
-  func runEnded(_ directory: RunDirectory, step: Int, isFinished: Bool) {
+  func runEnded(_ report: RunReport) {
     bar?.clear()
     if !endsWithSample { Terminal.write("\n") }
-    if !isFinished { Terminal.write("stopped after \(grouped(step)) steps, as --max-steps says\n") }
+    Terminal.write(summary(report) + "\n")
+    let last = report.directory.checkpoint("last")
+    switch report.ending {
+    case .finished: break
+    case .maximumSteps: Terminal.write("stopped as --max-steps says\n")
+    case .request:
+      Terminal.write("stopped on request; to go on: \(Self.program) --resume \(report.directory.path)\n")
+    }
     guard let best, let loss = best.validLoss else {
-      return Terminal.write("saved \(directory.checkpoint("last"))\n")
+      return Terminal.write("saved \(last)\(report.best.map { ", the best so far is \($0)" } ?? "")\n")
     }
     Terminal.write("best validation loss \(fixed(loss, 4)) nats per character, at epoch \(best.epoch)\n")
     if let entropyRate {
@@ -90,7 +97,21 @@ final class ConsoleObserver: RunObserver {
     if loss > guessingLoss {
       Terminal.write("that is worse than guessing (\(fixed(guessingLoss, 4))): try a lower --lr\n")
     }
-    Terminal.write("sample from it: \(Self.program) sample --checkpoint \(directory.checkpoint("best"))\n")
+    Terminal.write("sample from it: \(Self.program) sample --checkpoint \(report.best ?? last)\n")
+  }
+
+  /// What the run has done, in one line.
+  private func summary(_ report: RunReport) -> String {
+    func times(_ count: Int, _ one: String, _ many: String) -> String? {
+      count == 0 ? nil : "\(grouped(count)) \(count == 1 ? one : many)"
+    }
+    let parts = [
+      times(report.step, "step", "steps") ?? "no steps", times(report.skippedSteps, "skipped", "skipped"),
+      times(report.rewinds, "rewind", "rewinds"), times(report.restarts, "restart", "restarts"),
+      times(report.checkpointsWritten, "checkpoint written", "checkpoints written"),
+      times(report.checkpointsFailed, "checkpoint failed", "checkpoints failed"),
+    ]
+    return parts.compactMap { $0 }.joined(separator: ", ")
   }
 
   /// How the user can start this program.

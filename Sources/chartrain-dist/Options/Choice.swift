@@ -16,6 +16,14 @@ enum Choice {
     }
   }
 
+  /// Steps such as `500`, or minutes such as `10m`.
+  @Sendable static func checkpointInterval(_ text: String) throws -> CheckpointInterval {
+    guard let interval = CheckpointInterval(text) else {
+      throw Number.Malformed(description: "expected a number of steps such as 500, or minutes such as 10m")
+    }
+    return interval
+  }
+
   /// The cell of that name.
   @Sendable static func cell(_ name: String) throws -> CellKind {
     guard let kind = CellKind(named: name) else { throw UnknownName(name, known: CellKind.all.map(\.name)) }

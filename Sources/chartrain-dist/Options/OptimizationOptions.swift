@@ -115,9 +115,17 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Stop after so many skipped steps in a row (loss or gradient not finite). Default: \(standard.maxSkippedSteps).",
+      "After so many skipped steps in a row (loss or gradient not finite), go back to the last good checkpoint with half the rate. Default: \(standard.maxSkipped).",
       valueName: "n"), transform: Number.whole)
-  var maxSkippedSteps: Int?
+  var maxSkipped: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Stop where it would have to go back more often than this. Default: \(standard.maxRewinds).",
+      valueName: "n"),
+    transform: Number.whole)
+  var maxRewinds: Int?
 
   private static let standard = TrainingConfig()
   private static let standardPhases = Phase.standard.map { "\($0.epochs) at \($0.lr!)" }
@@ -149,7 +157,8 @@ struct OptimizationOptions: ParsableArguments {
     config.carryStateAcrossEpochs = carryStateAcrossEpochs ?? config.carryStateAcrossEpochs
     config.seed = seed ?? config.seed
     config.maxSteps = maxSteps ?? config.maxSteps
-    config.maxSkippedSteps = maxSkippedSteps ?? config.maxSkippedSteps
+    config.maxSkipped = maxSkipped ?? config.maxSkipped
+    config.maxRewinds = maxRewinds ?? config.maxRewinds
   }
 
   private var short: ShortPhase {

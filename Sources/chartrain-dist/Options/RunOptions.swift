@@ -29,8 +29,9 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Also write a checkpoint step-K every so many steps.", valueName: "steps"), transform: Number.whole)
-  var checkpointEvery: Int?
+      "Also write a checkpoint step-K within epochs, every so many steps (500) or minutes (10m). Default: \(standard.checkpointEvery.text).",
+      valueName: "interval"), transform: Choice.checkpointInterval)
+  var checkpointEvery: CheckpointInterval?
 
   @Option(
     parsing: .unconditional,

@@ -1,0 +1,43 @@
+#include "CSignals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_requested, save_requested, interrupts;
+
+static void note(int signal) {
+  switch (signal) {
+    case SIGUSR2:
+      save_requested = 1;
+      return;
+    case SIGINT:
+      if (interrupts++ > 0) _exit(128 + SIGINT);
+      // As the others.
+    default:
+      stop_requested = 1;
+  }
+}
+
+void csignals_install(void) {
+  const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+  struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  // Whoever started the program may have blocked them.
+  sigset_t unblocked;
+  sigemptyset(&unblocked);
+  for (size_t index = 0; index < sizeof signals / sizeof *signals; index++) {
+    sigaction(signals[index], &action, NULL);
+    sigaddset(&unblocked, signals[index]);
+  }
+  sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+}
+
+int csignals_take(void) {
+  int requests = stop_requested ? CSIGNALS_STOP : 0;
+  if (save_requested) {
+    save_requested = 0;
+    requests |= CSIGNALS_SAVE;
+  }
+  return requests;
+}

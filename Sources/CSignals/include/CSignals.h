@@ -1,0 +1,19 @@
+#ifndef CSIGNALS_H
+#define CSIGNALS_H
+
+// Signals turned into requests that the program asks for when it can: what a handler may do is little, and in Swift nothing.
+
+/// What signals have asked for.
+enum {
+  CSIGNALS_STOP = 1,
+  CSIGNALS_SAVE = 2,
+};
+
+/// From now on SIGTERM, SIGINT and SIGUSR1 ask to stop, SIGUSR2 to save; a second SIGINT ends the process at once.
+/// To be called before MPI starts, since it may be asked from the first moment on.
+void csignals_install(void);
+
+/// The requests so far. One to stop stays, one to save is returned once.
+int csignals_take(void);
+
+#endif

@@ -1,0 +1,122 @@
+import Dispatch
+import Storage
+import Synchronization
+import Text
+
+/// Writes checkpoints on a thread of its own, one after the other, while training goes on. For rank 0.
+final class CheckpointWriter: Sendable {
+  /// What became of one checkpoint.
+  struct Outcome: Sendable {
+    let progress: Progress
+    let names: [String]
+    /// From the snapshot to the last file's end.
+    let seconds: Double
+    /// How long training waited for the checkpoint before this one, and for the snapshot.
+    let waitSeconds: Double
+    /// Nil where it was written.
+    let failure: Failure?
+  }
+
+  /// Why a checkpoint was not written.
+  enum Failure: Error, CustomStringConvertible {
+    case storage(any Error)
+    /// The parameters are no numbers any more: the checkpoint before is then the last good one.
+    case notFinite
+
+    var description: String {
+      switch self {
+      case .storage(let error): "\(error)"
+      case .notFinite: "some parameters are not finite"
+      }
+    }
+  }
+
+  private let directory: RunDirectory
+  private let vocabulary: Vocabulary
+  private let snapshot = CheckpointSnapshot()
+  private let queue = DispatchQueue(label: "checkpoints", qos: .utility)
+  private let outcomes = Mutex<[Outcome]>([])
+  private let pruner: StepCheckpoints
+
+  /// - Throws: `StorageError` if the directory cannot be read.
+  init(_ directory: RunDirectory, keep: Int, _ vocabulary: Vocabulary) throws {
+    self.directory = directory
+    self.vocabulary = vocabulary
+    pruner = try StepCheckpoints(directory, keep: keep)
+  }
+
+  /// Takes a snapshot, as soon as the one before is written, and begins to write it.
+  ///
+  /// - Parameter names: of the files, such as `last`: one is written, the others are second names of it.
+  func write(_ names: [String], _ trainer: Trainer, _ states: CollectedStates) throws {
+    let clock = ContinuousClock()
+    let asked = clock.now
+    wait()
+    try snapshot.take(trainer, states, vocabulary)
+    let began = clock.now
+    queue.async { [self] in
+      let failure = writeFiles(names)
+      let outcome = Outcome(
+        progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
+        waitSeconds: (began - asked) / .seconds(1), failure: failure)
+      outcomes.withLock { $0.append(outcome) }
+    }
+  }
+
+  /// What has been written since the last call, or could not be.
+  func takeOutcomes() -> [Outcome] {
+    outcomes.withLock { outcomes in
+      defer { outcomes = [] }
+      return outcomes
+    }
+  }
+
+  /// Returns when nothing is being written.
+  func wait() { queue.sync {} }
+
+  /// Writes the last snapshot once more, as `last`, in a directory that may have gone in the meantime; waits for it.
+  func writeLastAgain() throws {
+    wait()
+    try makeDirectories(directory.checkpoints)
+    try snapshot.write(to: directory.checkpoint("last"))
+  }
+
+  private func writeFiles(_ names: [String]) -> Failure? {
+    guard snapshot.isFinite else { return .notFinite }
+    do {
+      let paths = names.map(directory.checkpoint)
+      try snapshot.write(to: paths[0])
+      for path in paths.dropFirst() {
+        do { try linkAtomically(paths[0], as: path) } catch { try snapshot.write(to: path) }
+      }
+      try pruner.add(names)
+      return nil
+    } catch { return .storage(error) }
+  }
+}
+
+/// The `step-K` checkpoints of a run, of which only the newest are kept. Used by the writer's thread alone.
+private final class StepCheckpoints: @unchecked Sendable {
+  private let directory: RunDirectory
+  private let keep: Int
+  /// Oldest first.
+  private var paths: [String]
+
+  init(_ directory: RunDirectory, keep: Int) throws {
+    self.directory = directory
+    self.keep = keep
+    paths = try directory.stepCheckpoints
+  }
+
+  /// Removes the oldest beyond those to keep.
+  func add(_ names: [String]) throws {
+    for path in names.map(directory.checkpoint) where directory.step(of: path) != nil && !paths.contains(path)
+    {
+      paths.append(path)
+    }
+    while paths.count > keep {
+      let path = paths.removeFirst()
+      if kind(of: path) != .nothing { try removeFile(path) }
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import Training
+
+/// Signals to real processes, of one rank or of several under mpirun.
+@Suite struct SignalTests {
+  private let directory = TemporaryDirectory()
+  private static let text = (0..<6000).map { "\($0 * $0 % 997) " }.joined()
+
+  /// Steps slow enough to be caught in the middle, and more than anyone waits for.
+  private let options = [
+    "--train", "text.txt", "--cell", "lstm", "--hidden", "48", "--bs", "8", "--bptt", "16", "--epochs",
+    "2000",
+    "--sample-length", "0", "--checkpoint-every", "7",
+  ]
+
+  init() { directory.write("text.txt", Self.text) }
+
+  /// Starts a run, waits until it has made some steps, and returns its process.
+  private func start(_ run: String, ranks: Int?) throws -> RunningProgram {
+    let program = try RunningProgram(
+      "chartrain-dist", options + ["--run-dir", run], ranks: ranks, currentDirectory: directory.path)
+    try program.wait { steps(run) >= 5 }
+    return program
+  }
+
+  private func steps(_ run: String) -> Int {
+    let text = (try? String(contentsOfFile: directory.path(run) + "/metrics.jsonl", encoding: .utf8)) ?? ""
+    return text.components(separatedBy: #""kind":"step""#).count - 1
+  }
+
+  private func last(_ run: String) throws -> Checkpoint {
+    try Checkpoint(path: directory.path(run) + "/checkpoints/last.safetensors")
+  }
+
+  /// One rank is asked; all stop after the same step and are saved.
+  @Test(arguments: [SIGUSR1, SIGTERM, SIGINT], [1, 2, 3, 4])
+  func aSignalToAnyRankStopsAll(signal: Int32, ranks: Int) throws {
+    let program = try start("run", ranks: ranks)
+    let processes = program.ranks
+    #expect(processes.count == ranks)
+    kill(processes[Int(signal) % ranks], signal)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(outcome.output.contains("stopped on request"), "\(outcome.output)")
+    let step = try #require(try last("run").progress?.step)
+    #expect(step == steps("run"))
+  }
+
+  /// mpirun passes it on to all ranks.
+  @Test func aSignalToTheLauncherStopsAll() throws {
+    let program = try start("run", ranks: 2)
+    kill(program.process, SIGUSR1)
+    #expect(try program.outcome().status == 75)
+  }
+
+  /// Going on after that gives the bits of a run that was never stopped.
+  @Test func aStoppedRunGoesOn() throws {
+    let program = try start("run", ranks: nil)
+    kill(program.process, SIGTERM)
+    #expect(try program.outcome().status == 75)
+    let total = steps("run") + 20
+    let resumed = try Program.run(
+      "chartrain-dist", ["--resume", "run", "--max-steps", "\(total)", "--quiet"], ranks: 2,
+      currentDirectory: directory.path)
+    #expect(resumed.status == 0, "\(resumed.errors)")
+    let whole = try Program.run(
+      "chartrain-dist", options + ["--run-dir", "whole", "--max-steps", "\(total)", "--quiet"],
+      currentDirectory: directory.path)
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(try last("run").checksum == last("whole").checksum)
+  }
+
+  @Test func asOftenAsOneLikes() throws {
+    let program = try start("run", ranks: 2)
+    for _ in 0..<5 {
+      kill(program.ranks[1], SIGUSR2)
+      let before = steps("run")
+      try program.wait { steps("run") > before + 2 }
+    }
+    kill(program.ranks[0], SIGTERM)
+    #expect(try program.outcome().status == 75)
+  }
+
+  /// Of a rank that waits for another and so cannot do what the first asks for.
+  @Test func aSecondInterruptEndsAtOnce() throws {
+    let program = try start("run", ranks: 2)
+    let ranks = program.ranks
+    kill(ranks[1], SIGSTOP)
+    kill(ranks[0], SIGINT)
+    try program.wait { !hasPendingSignals(ranks[0]) }
+    kill(ranks[0], SIGINT)
+    #expect(try program.outcome().status == 130)
+  }
+
+  private func hasPendingSignals(_ process: pid_t) -> Bool {
+    let status = FileManager.default.contents(atPath: "/proc/\(process)/status") ?? Data()
+    let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first {
+      $0.hasPrefix("ShdPnd:")
+    }
+    return line.map { !$0.hasSuffix("\t0000000000000000") } ?? false
+  }
+}

@@ -1,0 +1,277 @@
+import Foundation
+import Ranks
+import TestSupport
+import Testing
+import Training
+
+/// What a run does when it is asked to stop, when its numbers go wrong, and when its storage does.
+@Suite struct RunFaultTests {
+  private let directory = TemporaryDirectory()
+
+  private func config(_ name: String) -> TrainingConfig {
+    var config = TrainingFixture.config(directory)
+    config.dropout = 0.3
+    config.bpttJitter = true
+    config.phases = [Phase(epochs: 3, lr: 0.01)]
+    config.runDir = directory.path(name)
+    return config
+  }
+
+  private func lines(_ kind: String, _ config: TrainingConfig) throws -> [[String: Any]] {
+    let text = try String(contentsOfFile: config.runDir! + "/metrics.jsonl", encoding: .utf8)
+    return try text.split(separator: "\n").compactMap { line in
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return object?["kind"] as? String == kind ? object : nil
+    }
+  }
+
+  private func last(_ config: TrainingConfig) throws -> Checkpoint {
+    try Checkpoint(path: config.runDir! + "/checkpoints/last.safetensors")
+  }
+
+  /// Of all tensors' bytes.
+  private func checksum(_ config: TrainingConfig) throws -> String { try #require(try last(config).checksum) }
+
+  /// Runs, or goes on with, the run on `ranks` ranks.
+  private func run(
+    _ config: TrainingConfig, ranks: Int = 2, resumes: Bool = false,
+    observer: @escaping @Sendable () -> any RunObserver = { SilentObserver() },
+    inspectors: @escaping @Sendable () -> [any StepInspector] = { [] },
+    requests: @escaping @Sendable (_ rank: Int) -> RunRequests = { _ in [] }
+  ) throws -> TrainingRun.Ending {
+    try ThreadWorld.run(size: ranks) { world in
+      let logger = TrainingFixture.silentLogger
+      let start = resumes ? try RunStart(resuming: config.runDir!, world, logger) { _ in } : RunStart(config)
+      return try TrainingRun(
+        start, world, observer(), logger, inspectors: inspectors(), requests: { requests(world.rank) }
+      ).run()
+    }[0]
+  }
+
+  // MARK: Requests
+
+  /// Whichever rank is asked, all stop after the same step, and what follows is what would have followed.
+  @Test(arguments: [1, 2, 4])
+  func aRequestToStopReachesAllRanks(ranks: Int) throws {
+    let whole = config("whole")
+    #expect(try run(whole) == .finished)
+    let stopped = config("stopped")
+    let calls = Counter()
+    let ending = try run(
+      stopped, ranks: ranks,
+      requests: { rank in
+        rank == ranks - 1 && calls.next() >= 20 ? .stop : []
+      })
+    #expect(ending == .request)
+    #expect(try last(stopped).progress?.step == 20)
+    #expect(try lines("epoch", stopped).isEmpty)
+    #expect(try run(stopped, ranks: 8, resumes: true) == .finished)
+    #expect(try checksum(stopped) == checksum(whole))
+    #expect(try last(stopped).progress?.restarts == 1)
+  }
+
+  /// Rank 0 gives up its validation; the run that goes on makes up for it.
+  @Test func aRequestInterruptsValidation() throws {
+    let whole = config("whole")
+    #expect(try run(whole) == .finished)
+    let stopped = config("stopped")
+    let validations = ValidationNoter()
+    let ending = try run(
+      stopped, observer: { validations },
+      requests: { rank in
+        rank == 0 && validations.count == 2 ? .stop : []
+      })
+    #expect(ending == .request)
+    #expect(try lines("epoch", stopped).count == 1)
+    let progress = try #require(try last(stopped).progress)
+    #expect(progress.epoch == 2 && progress.epochToValidate == 2)
+    #expect(try run(stopped, ranks: 4, resumes: true) == .finished)
+    #expect(try lines("epoch", stopped).map { $0["epoch"] as? Int } == [1, 2, 3])
+    #expect(
+      try lines("epoch", stopped).map { $0["validLoss"] as? Double }
+        == lines("epoch", whole).map { $0["validLoss"] as? Double })
+    #expect(try checksum(stopped) == checksum(whole))
+  }
+
+  @Test func aRequestToSaveWritesACheckpoint() throws {
+    var config = config("run")
+    config.maxSteps = 20
+    let calls = Counter()
+    #expect(
+      try run(config, requests: { rank in rank == 1 && calls.next() == 7 ? .save : [] }) == .maximumSteps)
+    #expect(FileManager.default.fileExists(atPath: config.runDir! + "/checkpoints/step-7.safetensors"))
+    let saved = try lines("checkpoint", config).first { $0["step"] as? Int == 7 }
+    #expect(saved?["names"] as? [String] == ["step-7", "last"])
+  }
+
+  @Test func minutesAreCountedOnTheClock() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    config.checkpointEvery = .minutes(1e-9)
+    _ = try run(config)
+    #expect(try lines("checkpoint", config).prefix(6).map { $0["step"] as? Int } == Array(0...5))
+  }
+
+  // MARK: Numbers
+
+  /// Numbers that go wrong for a while: back to the last checkpoint, at half the rate, and on to the end.
+  @Test(arguments: [1, 3])
+  func aRunGoesBackAndGoesOn(ranks: Int) throws {
+    var config = config("run")
+    config.checkpointEvery = .steps(10)
+    config.maxSkipped = 3
+    let ending = try run(config, ranks: ranks, inspectors: { [Poison(fromStep: 25)] })
+    #expect(ending == .finished)
+    let progress = try #require(try last(config).progress)
+    #expect(progress.rewinds == 1 && progress.rateFactor == 0.5 && progress.skippedBeforeRewinds == 3)
+    let rewind = try #require(try lines("rewind", config).first)
+    #expect(rewind["step"] as? Int == 20 && rewind["fromStep"] as? Int == 28)
+    let steps = try lines("step", config)
+    #expect(steps.map { $0["step"] as? Int } == Array(1...steps.count))
+    #expect(steps[19]["learningRate"] as? Double == 0.01 && steps[20]["learningRate"] as? Double == 0.005)
+    #expect(steps.allSatisfy { $0["skipped"] as? Bool == false })
+  }
+
+  // MARK: Storage
+
+  /// The directory goes away in mid-run: training goes on, and the end makes it again.
+  @Test func theRunOutlivesItsCheckpointDirectory() throws {
+    let whole = config("whole")
+    #expect(try run(whole) == .finished)
+    let config = config("run")
+    let path = config.runDir! + "/checkpoints"
+    let ending = try run(
+      config, observer: { EpochNoter { if $0 == 2 { try? FileManager.default.removeItem(atPath: path) } } })
+    #expect(ending == .finished)
+    let failures = try lines("checkpoint", config).compactMap { $0["failure"] as? String }
+    #expect(failures.count >= 1 && failures.allSatisfy { $0.contains(path) }, "\(failures)")
+    #expect(try checksum(config) == checksum(whole))
+  }
+
+  @Test func aFinalSaveThatFailsIsAnError() throws {
+    let config = config("run")
+    let path = config.runDir! + "/checkpoints"
+    @Sendable func spoil(_ epoch: Int) {
+      guard epoch == 3 else { return }
+      try? FileManager.default.moveItem(atPath: path, toPath: path + "-away")
+      _ = FileManager.default.createFile(atPath: path, contents: Data())
+    }
+    #expect {
+      _ = try run(config, observer: { EpochNoter(spoil) })
+    } throws: { error in
+      guard let cause = (error as? AgreedFailure)?.cause as? FinalSaveFailed else { return false }
+      return "\(cause)".contains(path) && "\(cause)".contains("could not be written")
+    }
+    let before = try Checkpoint(path: path + "-away/last.safetensors")
+    // The one of the second epoch, or the first where that was still being written.
+    #expect([1, 2].contains(before.progress?.epoch))
+  }
+
+  /// Two processes would write the same files.
+  @Test func aRunThatGoesOnIsNotResumed() throws {
+    let config = config("run")
+    let refusals = Refusals()
+    _ = try run(
+      config,
+      observer: {
+        EpochNoter { _ in
+          do { _ = try run(config, ranks: 1, resumes: true) } catch {
+            refusals.add("\((error as? AgreedFailure)?.cause ?? error)")
+          }
+        }
+      })
+    #expect(
+      refusals.all.count == 3 && refusals.all.allSatisfy { $0.contains("a run that has ended") },
+      "\(refusals.all)")
+  }
+
+  /// A link in the place of a file that the run writes could lead anywhere.
+  @Test(arguments: ["metrics.jsonl", "samples.txt", "checkpoints", "config.json"])
+  func linksOutOfTheRunDirectoryAreNotFollowed(name: String) throws {
+    var config = config("run")
+    config.maxSteps = 5
+    _ = try run(config)
+    let path = config.runDir! + "/" + name
+    let outside = directory.path("outside")
+    try FileManager.default.moveItem(atPath: path, toPath: outside)
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: outside)
+    func contents() -> [String: Data?] {
+      guard name == "checkpoints" else { return ["": FileManager.default.contents(atPath: outside)] }
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: outside)) ?? []
+      return Dictionary(
+        uniqueKeysWithValues: names.map { ($0, FileManager.default.contents(atPath: outside + "/" + $0)) })
+    }
+    let before = contents()
+    _ = try? run(config, resumes: true)
+    #expect(contents() == before)
+  }
+
+  @Test func whatDeadWritersLeftIsRemoved() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    _ = try run(config)
+    let left = config.runDir! + "/checkpoints/.last.safetensors.tmp-12ab"
+    _ = FileManager.default.createFile(atPath: left, contents: Data(count: 100))
+    _ = try run(config, resumes: true)
+    #expect(!FileManager.default.fileExists(atPath: left))
+    let names = try FileManager.default.contentsOfDirectory(atPath: config.runDir! + "/checkpoints")
+    #expect(names.allSatisfy { !$0.hasPrefix(".") }, "\(names)")
+  }
+}
+
+/// Counts its calls, from 1.
+private final class Counter: @unchecked Sendable {
+  private let lock = NSLock()
+  private var count = 0
+
+  func next() -> Int {
+    lock.withLock {
+      count += 1
+      return count
+    }
+  }
+}
+
+private final class Refusals: @unchecked Sendable {
+  private(set) var all: [String] = []
+
+  func add(_ text: String) { all.append(text) }
+}
+
+/// Knows how many validations have begun. Used by rank 0 alone.
+private final class ValidationNoter: RunObserver, @unchecked Sendable {
+  private(set) var count = 0
+
+  func runBegan(_ summary: RunSummary) {}
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+  func validationAdvanced(characters: Int, of total: Int) { if characters == 0 { count += 1 } }
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
+  func sampled(_ text: String) {}
+  func runEnded(_ report: RunReport) {}
+}
+
+/// Does something at the end of each epoch.
+private final class EpochNoter: RunObserver {
+  private let body: (Int) -> Void
+
+  init(_ body: @escaping (Int) -> Void) { self.body = body }
+
+  func runBegan(_ summary: RunSummary) {}
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+  func validationAdvanced(characters: Int, of total: Int) {}
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) { body(metrics.epoch) }
+  func sampled(_ text: String) {}
+  func runEnded(_ report: RunReport) {}
+}
+
+/// Makes the hidden state no number at every step from one on, until the run has gone back.
+private final class Poison: StepInspector {
+  private let fromStep: Int
+
+  init(fromStep: Int) { self.fromStep = fromStep }
+
+  func stepBegins(_ trainer: Trainer) {
+    guard trainer.progress.rewinds == 0, trainer.progress.step >= fromStep else { return }
+    trainer.state.h[0] = .nan
+  }
+}
