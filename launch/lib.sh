@@ -55,12 +55,48 @@ prepare_mpi() {
   fi
 }
 
+# Of mpirun's own paragraphs, those that name a rank that was killed or left become one line, and those that only repeat what the program
+# has said go. Everything else passes.
+shorten_paragraphs() {
+  awk -v name="$(basename "$0")" '
+    function end_paragraph() {
+      if (match(text, /process rank [0-9]+ .* exited on signal [^.]*/)) {
+        line = substr(text, RSTART, RLENGTH)
+        sub(/process /, "", line); sub(/ with PID [0-9]+ on node/, " on", line)
+        print name ": error: " line
+      } else if (match(text, /Process name: \[\[[0-9]+,[0-9]+\],[0-9]+\] +Exit code: +[0-9]+/)) {
+        line = substr(text, RSTART, RLENGTH)
+        status = line; sub(/.*: +/, "", status)
+        rank = line; sub(/.*\],/, "", rank); sub(/\].*/, "", rank)
+        if (status !~ /^(1|64|65|74|75)$/) print name ": error: rank " rank " ended with status " status
+      } else if (text !~ /Per user-direction/) {
+        printf "%s", paragraph
+      }
+      fflush()
+    }
+    /^-----------------------------------------------/ {
+      if (inside) end_paragraph()
+      inside = !inside; text = ""; paragraph = ""
+      next
+    }
+    inside { text = text " " $0; paragraph = paragraph $0 "\n"; next }
+    # What Open MPI says where a signal passes through it, and where another rank of this machine has gone.
+    /^mpirun: Forwarding signal|^\[.*\] Read -1, expected [0-9]+, errno = 3$/ { next }
+    { print; fflush() }
+    END { if (inside) end_paragraph() }'
+}
+
 # Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
 run_mpi() {
-  local mpi status=0 interrupts=0
-  setsid mpirun -q "$@" &
+  local mpi filter status=0 interrupts=0
+  # A crash is one line, not a page.
+  export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
+  exec 3> >(trap '' INT TERM HUP USR1; shorten_paragraphs >&2)
+  filter=$!
+  setsid mpirun -x SWIFT_BACKTRACE "$@" 2>&3 3>&- &
   mpi=$!
+  exec 3>&-
   trap 'kill -USR1 "$mpi"' TERM USR1 HUP
   trap '[ $((interrupts += 1)) -gt 1 ] && kill -KILL "$mpi" || kill -USR1 "$mpi"' INT
   # A signal that is trapped ends the wait, not the program.
@@ -69,5 +105,6 @@ run_mpi() {
     wait "$mpi" || status=$?
     kill -0 "$mpi" 2>/dev/null || break
   done
+  wait "$filter" || true
   exit "$status"
 }

@@ -11,10 +11,59 @@ static int piece(size_t left) {
   return (int)(left < largest_piece ? left : largest_piece);
 }
 
+// Messages beside the work: see cmpi_tell.
+static MPI_Comm notes;
+
 int cmpi_init(void) {
   int code = MPI_Init(NULL, NULL);
+  if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  // It takes over the handling of errors.
+  return code == MPI_SUCCESS ? MPI_Comm_dup(MPI_COMM_WORLD, &notes) : code;
+}
+
+static void (*idle)(void *context, size_t calls);
+static void *idle_context;
+
+void cmpi_set_idle(void (*function)(void *context, size_t calls), void *context) {
+  idle = function;
+  idle_context = context;
+}
+
+// Every wait of this file: it does not end before its transfers, but it gives the program the time that it takes.
+static int wait_for(int count, MPI_Request *requests, MPI_Status *statuses) {
+  for (size_t calls = 0;; calls++) {
+    int is_over = 0;
+    int code = MPI_Testall(count, requests, &is_over, statuses);
+    if (code != MPI_SUCCESS || is_over) return code;
+    if (idle != NULL) idle(idle_context, calls);
+  }
+}
+
+static int wait_for_one(int started, MPI_Request *request, MPI_Status *status) {
+  return started == MPI_SUCCESS ? wait_for(1, request, status) : started;
+}
+
+int cmpi_tell(int rank, int note) {
+  // The bytes must stay until they have gone, and nobody waits for that.
+  static const unsigned char values[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  if (note < 0 || (size_t)note >= sizeof values) return MPI_ERR_ARG;
+  MPI_Request request;
+  int code = MPI_Isend(&values[note], 1, MPI_BYTE, rank, 0, notes, &request);
+  return code == MPI_SUCCESS ? MPI_Request_free(&request) : code;
+}
+
+int cmpi_told(int *rank, int *note) {
+  MPI_Status status;
+  int is_there = 0;
+  *rank = -1;
+  int code = MPI_Iprobe(MPI_ANY_SOURCE, 0, notes, &is_there, &status);
+  if (code != MPI_SUCCESS || !is_there) return code;
+  unsigned char value = 0;
+  code = MPI_Recv(&value, 1, MPI_BYTE, status.MPI_SOURCE, 0, notes, MPI_STATUS_IGNORE);
   if (code != MPI_SUCCESS) return code;
-  return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  *rank = status.MPI_SOURCE;
+  *note = value;
+  return MPI_SUCCESS;
 }
 
 int cmpi_finalize(void) { return MPI_Finalize(); }
@@ -39,12 +88,18 @@ void cmpi_error_string(int code, char *text) {
   text[length] = 0;
 }
 
-int cmpi_barrier(void) { return MPI_Barrier(MPI_COMM_WORLD); }
+int cmpi_barrier(void) {
+  MPI_Request request;
+  return wait_for_one(MPI_Ibarrier(MPI_COMM_WORLD, &request), &request, MPI_STATUS_IGNORE);
+}
 
 static int sum(char *values, size_t count, size_t width, MPI_Datatype type) {
   while (count > 0) {
     int length = piece(count);
-    int code = MPI_Allreduce(MPI_IN_PLACE, values, length, type, MPI_SUM, MPI_COMM_WORLD);
+    MPI_Request request;
+    int code = wait_for_one(
+        MPI_Iallreduce(MPI_IN_PLACE, values, length, type, MPI_SUM, MPI_COMM_WORLD, &request), &request,
+        MPI_STATUS_IGNORE);
     if (code != MPI_SUCCESS) return code;
     values += (size_t)length * width;
     count -= (size_t)length;
@@ -63,7 +118,9 @@ int cmpi_sum_doubles(double *values, size_t count) {
 int cmpi_broadcast(void *bytes, size_t size, int root) {
   for (char *next = bytes; size > 0;) {
     int length = piece(size);
-    int code = MPI_Bcast(next, length, MPI_BYTE, root, MPI_COMM_WORLD);
+    MPI_Request request;
+    int code = wait_for_one(MPI_Ibcast(next, length, MPI_BYTE, root, MPI_COMM_WORLD, &request), &request,
+                            MPI_STATUS_IGNORE);
     if (code != MPI_SUCCESS) return code;
     next += length;
     size -= (size_t)length;
@@ -73,14 +130,18 @@ int cmpi_broadcast(void *bytes, size_t size, int root) {
 
 int cmpi_all_gather(const void *local_bytes, size_t size, void *all_bytes) {
   if (size > largest_piece) return MPI_ERR_COUNT;
-  return MPI_Allgather(local_bytes, (int)size, MPI_BYTE, all_bytes, (int)size, MPI_BYTE,
-                       MPI_COMM_WORLD);
+  MPI_Request request;
+  return wait_for_one(MPI_Iallgather(local_bytes, (int)size, MPI_BYTE, all_bytes, (int)size, MPI_BYTE,
+                                     MPI_COMM_WORLD, &request),
+                      &request, MPI_STATUS_IGNORE);
 }
 
 int cmpi_send(const void *bytes, size_t size, int to) {
   for (const char *next = bytes; size > 0;) {
     int length = piece(size);
-    int code = MPI_Send(next, length, MPI_BYTE, to, 0, MPI_COMM_WORLD);
+    MPI_Request request;
+    int code = wait_for_one(MPI_Isend(next, length, MPI_BYTE, to, 0, MPI_COMM_WORLD, &request), &request,
+                            MPI_STATUS_IGNORE);
     if (code != MPI_SUCCESS) return code;
     next += length;
     size -= (size_t)length;
@@ -92,7 +153,9 @@ int cmpi_receive(void *bytes, size_t size, int from) {
   for (char *next = bytes; size > 0;) {
     int length = piece(size);
     MPI_Status status;
-    int code = MPI_Recv(next, length, MPI_BYTE, from, 0, MPI_COMM_WORLD, &status);
+    MPI_Request request;
+    int code = wait_for_one(MPI_Irecv(next, length, MPI_BYTE, from, 0, MPI_COMM_WORLD, &request), &request,
+                            &status);
     if (code != MPI_SUCCESS) return code;
     int received = 0;
     MPI_Get_count(&status, MPI_BYTE, &received);
@@ -168,7 +231,7 @@ int cmpi_test_exchange(cmpi_exchange *exchange, int *is_over) {
 }
 
 int cmpi_wait_exchange(cmpi_exchange *exchange) {
-  int code = MPI_Waitall(exchange->transfers, exchange->requests, exchange->statuses);
+  int code = wait_for(exchange->transfers, exchange->requests, exchange->statuses);
   return code == MPI_SUCCESS ? check_received(exchange) : code;
 }
 

@@ -7,11 +7,13 @@ public final class MPIWorld: World {
   public let rank: Int
   public let size: Int
   public let host: String
+  private var watch: StallWatch!
 
   /// Starts MPI. To be called once in a process, by its main thread.
   ///
+  /// - Parameter say: shows the user a line about ranks that hang.
   /// - Throws: ``RankError``.
-  public init() throws {
+  public init(_ say: @escaping (String) -> Void = { _ in }) throws {
     try check("MPI_Init", cmpi_init())
     var (rank, size): (Int32, Int32) = (0, 0)
     try check("MPI_Comm_rank", cmpi_rank(&rank))
@@ -19,10 +21,54 @@ public final class MPIWorld: World {
     self.rank = Int(rank)
     self.size = Int(size)
     host = try text { try check("MPI_Get_processor_name", cmpi_host_name($0)) }
+    watch = StallWatch(rank: self.rank, hosts: try hosts(), line(say))
+    cmpi_set_idle(
+      { context, calls in Unmanaged<StallWatch>.fromOpaque(context!).takeUnretainedValue().wait(calls: calls)
+      },
+      Unmanaged.passUnretained(watch!).toOpaque())
   }
+
+  deinit { cmpi_set_idle(nil, nil) }
+
+  /// Of all ranks.
+  private func hosts() throws -> [String] {
+    // Names are not longer than that; those of clusters differ before.
+    var name = [UInt8](repeating: 0, count: 64)
+    for (index, byte) in host.utf8.prefix(name.count).enumerated() { name[index] = byte }
+    var all = [UInt8](repeating: 0, count: name.count * size)
+    try name.withUnsafeBytes { local in try all.withUnsafeMutableBytes { try allGather(local, into: $0) } }
+    return (0..<size).map { rank in
+      String(decoding: all[rank * name.count..<(rank + 1) * name.count].prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  private func line(_ say: @escaping (String) -> Void) -> StallWatch.Line {
+    let name = "rank \(rank) on \(host)"
+    return StallWatch.Line(
+      tell: { _ = cmpi_tell(Int32($0), $1.rawValue) },
+      told: {
+        var (rank, note): (Int32, Int32) = (-1, 0)
+        guard cmpi_told(&rank, &note) == 0, rank >= 0 else { return nil }
+        return StallWatch.Note(rawValue: note).map { (Int(rank), $0) }
+      },
+      warn: { say("warning: \(name) \($0)") },
+      end: {
+        say("error: \(name) \($0)")
+        // Where a host is gone, MPI may not even manage to give up.
+        alarm(10)
+        cmpi_abort(EXIT_FAILURE)
+        exit(EXIT_FAILURE)
+      })
+  }
+
+  public func set(_ limits: StallLimits) { watch.set(limits) }
+  public func whileWaiting(_ body: @escaping () -> Void) { watch.whileWaiting = body }
+  public func attend() -> Bool { watch.attend() }
+  public func callRoot() { watch.callRoot() }
 
   /// Ends MPI. Every rank must call it.
   public func finish() throws {
+    try barrier()
     try check("MPI_Finalize", cmpi_finalize())
   }
 

@@ -120,6 +120,12 @@ public final class ThreadWorld: World {
     exit(status)
   }
 
+  // Threads end together, and what is asked of one is asked of all.
+  public func set(_ limits: StallLimits) {}
+  public func whileWaiting(_ body: @escaping () -> Void) {}
+  public func attend() -> Bool { false }
+  public func callRoot() {}
+
   /// Shows every rank's pointer to every rank while all run `body`.
   private func meet(
     _ pointer: UnsafeMutableRawPointer, _ body: ([UnsafeMutableRawPointer]) -> Void

@@ -34,6 +34,17 @@ public protocol World: AnyObject {
 
   /// Ends every rank at once, because this one cannot go on; `status` becomes the run's exit status.
   func abort(status: Int32) -> Never
+
+  /// When to say that a rank hangs, and when to end because of it.
+  func set(_ limits: StallLimits)
+  /// Called now and then while this rank waits for others for long.
+  func whileWaiting(_ body: @escaping () -> Void)
+  /// Tells those that wait for this rank that it is at work. To be called now and then by a rank that lets others wait for long.
+  ///
+  /// - Returns: whether another rank has called for attention since the last time.
+  func attend() -> Bool
+  /// Asks rank 0 for attention, if it can give any.
+  func callRoot()
 }
 
 /// An exchange that goes on while its rank does something else. Ranks wait for theirs in the same order.

@@ -37,7 +37,7 @@ func runOnRanks(_ body: (any World) throws -> Int32) throws -> Never {
       exit(Failure.status(cause))
     }
   }
-  let world = try MPIWorld()
+  let world = try MPIWorld { Terminal.writeError("chartrain-dist: \($0)") }
   do {
     let status: Int32
     do {

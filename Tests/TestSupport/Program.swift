@@ -133,6 +133,12 @@ public final class RunningProgram {
       .sorted { $0.rank < $1.rank }.map(\.process)
   }
 
+  /// Whether there is such a process, and not only what its parent has yet to ask of it.
+  public static func isAlive(_ process: pid_t) -> Bool {
+    guard let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return false }
+    return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z") == false
+  }
+
   /// Returns when `condition` holds.
   ///
   /// - Throws: ``Late`` if that takes too long, or the program ends before.
@@ -144,15 +150,19 @@ public final class RunningProgram {
     }
   }
 
+  /// What it has written to standard error.
+  public var errorsSoFar: String { text("errors") }
+
+  private func text(_ name: String) -> String {
+    String(decoding: FileManager.default.contents(atPath: scratch.path(name)) ?? Data(), as: UTF8.self)
+  }
+
   /// Waits for its end.
   public func outcome(secondsAllowed: Double = 120) throws -> Program.Outcome {
     let inTime = ended.wait(timeout: .now() + secondsAllowed) == .success
     if !inTime {
       child.terminate()
       _ = ended.wait(timeout: .now() + 10)
-    }
-    func text(_ name: String) -> String {
-      String(decoding: FileManager.default.contents(atPath: scratch.path(name)) ?? Data(), as: UTF8.self)
     }
     return Program.Outcome(
       status: inTime ? child.terminationStatus : -1, output: text("output"), errors: text("errors"))

@@ -141,7 +141,10 @@ import Training
     let config = config("run")
     let path = config.runDir! + "/checkpoints"
     let ending = try run(
-      config, observer: { EpochNoter { if $0 == 2 { try? FileManager.default.removeItem(atPath: path) } } })
+      config,
+      observer: {
+        EpochNoter { if $0 == 2 { try? FileManager.default.moveItem(atPath: path, toPath: path + "-away") } }
+      })
     #expect(ending == .finished)
     let failures = try lines("checkpoint", config).compactMap { $0["failure"] as? String }
     #expect(failures.count >= 1 && failures.allSatisfy { $0.contains(path) }, "\(failures)")

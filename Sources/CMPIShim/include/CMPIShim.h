@@ -25,6 +25,13 @@ int cmpi_host_name(char *text);
 /// Writes what the error code `code` means to `text[CMPI_TEXT_SIZE]`.
 void cmpi_error_string(int code, char *text);
 
+/// From now on, whatever below waits for other ranks calls `function` over and over, `calls` from 0 for each wait.
+void cmpi_set_idle(void (*function)(void *context, size_t calls), void *context);
+/// Sends a note, a number from 0 to 7, to a rank, beside all other transfers and without waiting.
+int cmpi_tell(int rank, int note);
+/// Receives a note if there is one; `*rank` is its sender's, or -1. To be called by `function` too.
+int cmpi_told(int *rank, int *note);
+
 /// Waits until every rank has called it.
 int cmpi_barrier(void);
 /// Element-wise sum over all ranks, in place, the result on every rank.

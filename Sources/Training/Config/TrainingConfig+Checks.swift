@@ -85,6 +85,10 @@ extension TrainingConfig {
         found: checkpointEvery.text)
     }
     try require("check-every", checkEvery, in: 1...Int.max)
+    // A duration can be that long.
+    for (option, seconds) in [("stall-warning", stallWarning), ("stall-timeout", stallTimeout)] {
+      try require(option, "above 0 and at most 1e9 seconds", seconds, seconds > 0 && seconds <= 1e9)
+    }
     try require("keep", keep, in: 1...Int.max)
     try require("sample-length", sampleLength, in: 0...1_000_000)
     try require("blocks", blocks, in: 1...Self.maximumBlocks)

@@ -42,6 +42,8 @@ extension TrainingConfig {
       .init("checkpointEvery", \.checkpointEvery),
       .init("keep", \.keep),
       .init("checkEvery", \.checkEvery),
+      .init("stallWarning", \.stallWarning),
+      .init("stallTimeout", \.stallTimeout),
       .init("reduce", \.reduce),
       .init("blocks", \.blocks),
       .init("gemm", \.gemm),

@@ -1,4 +1,5 @@
 import CharModel
+import Ranks
 import Text
 
 /// Every option of a training run, as resolved. Written to `config.json` and into each checkpoint; the keys are the
@@ -77,6 +78,9 @@ public struct TrainingConfig: Equatable, Sendable {
   public var keep = 3
   /// Compare the parameters of all ranks every so many steps.
   public var checkEvery = 100
+  /// Name a rank that lets the others wait so many seconds without a sign of life, and end the run after so many.
+  public var stallWarning = 60.0
+  public var stallTimeout = 300.0
   /// How the ranks' gradients are added up.
   public var reduce = ReduceMode.auto
   /// The groups of streams that are added up along a tree; ranks hold whole ones.
@@ -89,6 +93,10 @@ public struct TrainingConfig: Equatable, Sendable {
   public var verbose = false
 
   public init() {}
+
+  public var stallLimits: StallLimits {
+    StallLimits(warning: .seconds(stallWarning), timeout: .seconds(stallTimeout))
+  }
 
   public var textFormat: TextFormat {
     TextFormat(unit: unit, lowercase: lowercase, newlines: newlines, endToken: endToken)

@@ -54,7 +54,7 @@ public struct RunStart {
   /// The options that may change when a run goes on.
   static let resumable: Set<String> = [
     "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "threads", "quiet", "verbose",
-    "runDir",
+    "runDir", "maxSkipped", "maxRewinds", "stallWarning", "stallTimeout",
   ]
 }
 

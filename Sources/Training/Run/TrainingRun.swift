@@ -12,6 +12,9 @@ public final class TrainingRun {
   private let text: SharedText
   private let recorder: RunRecorder?
   private let requests: () -> RunRequests
+  /// Of this rank, not yet sent to all.
+  private var pending: RunRequests = []
+  private var hasCalledRoot = false
 
   /// A run whose loss could not be kept finite.
   public struct Diverged: Error, CustomStringConvertible {
@@ -45,6 +48,7 @@ public final class TrainingRun {
     self.world = world
     self.logger = logger
     self.requests = requests
+    world.set(config.stallLimits)
     try world.checkStartedAlike(try config.startTraits())
     try world.onAll { try config.check(ranks: world.size) }
     let text = try SharedText(config, world)
@@ -91,7 +95,21 @@ public final class TrainingRun {
   /// - Throws: `AgreedFailure` on all ranks where the run cannot go on; `RankError`.
   @discardableResult
   public func run() throws -> Ending {
-    trainer.requests = { [weak recorder, requests] in (recorder?.requests ?? []).union(requests()) }
+    trainer.requests = { [unowned self] in
+      defer { pending.remove(.save) }
+      return (recorder?.requests ?? []).union(takeRequests())
+    }
+    world.whileWaiting { [unowned self] in
+      // Rank 0 may be at work for long.
+      if !world.isRoot, takeRequests().contains(.stop), !hasCalledRoot {
+        hasCalledRoot = true
+        world.callRoot()
+      }
+    }
+    defer {
+      trainer.requests = { [] }
+      world.whileWaiting {}
+    }
     // So that there is something to go back to from the first step on.
     if trainer.progress.step == 0 { try save { _ in ["last"] } }
     var ending: Ending?
@@ -153,7 +171,9 @@ public final class TrainingRun {
   private func validate(_ epoch: Int) throws -> Ending? {
     // What is validated: each rank has that of the elements that it moves.
     try trainer.makeWhole()
-    let validation = try world.onRoot { recorder!.validate { requests().contains(.stop) } }
+    let validation = try world.onRoot {
+      recorder!.validate { world.attend() || takeRequests().contains(.stop) }
+    }
     var isInterrupted = false
     if case .interrupted = validation { isInterrupted = true }
     if try world.broadcast(isInterrupted) {
@@ -169,6 +189,11 @@ public final class TrainingRun {
     try save { _ in isBest ? ["last", "best"] : ["last"] }
     recorder?.sample(epoch: epoch)
     return nil
+  }
+
+  private func takeRequests() -> RunRequests {
+    pending.formUnion(requests())
+    return pending
   }
 
   /// Takes up the last good checkpoint with a lower rate, after too many steps that were not finite.

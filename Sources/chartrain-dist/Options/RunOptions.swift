@@ -49,6 +49,22 @@ struct RunOptions: ParsableArguments {
   var checkEvery: Int?
 
   @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Name the ranks that let the others wait for so long without a sign of life. Default: \(fixed(standard.stallWarning, 0)).",
+      valueName: "seconds"),
+    transform: Number.real)
+  var stallWarning: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "End the run where they do for so long. Default: \(fixed(standard.stallTimeout, 0)).",
+      valueName: "seconds"),
+    transform: Number.real)
+  var stallTimeout: Double?
+
+  @Option(
     help: ArgumentHelp(
       "How gradients are added up: 'tree', the same bits on any number of ranks that divides --blocks; 'mpi', MPI's own sum; "
         + "or 'auto', the tree where it can be. Default: \(standard.reduce).",
@@ -105,6 +121,8 @@ struct RunOptions: ParsableArguments {
     config.checkpointEvery = checkpointEvery ?? config.checkpointEvery
     config.keep = keep ?? config.keep
     config.checkEvery = checkEvery ?? config.checkEvery
+    config.stallWarning = stallWarning ?? config.stallWarning
+    config.stallTimeout = stallTimeout ?? config.stallTimeout
     config.reduce = reduce ?? config.reduce
     config.blocks = blocks ?? config.blocks
     config.gemm = gemm ?? config.gemm

@@ -1,0 +1,51 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// Ranks that hang.
+@Suite struct StallTests {
+  private let directory = TemporaryDirectory()
+
+  /// A rank is stopped: the lowest of the others names it, and ends the run.
+  @Test(arguments: [(ranks: 2, stopped: 1), (2, 0), (4, 2)], ["tree", "mpi"])
+  func aRankThatHangsIsNamed(_ ranks: (ranks: Int, stopped: Int), reduce: String) throws {
+    let program = try RunningProgram(
+      "chartrain-dist",
+      [
+        "--hidden", "32", "--bs", "8", "--run-dir", "run", "--epochs", "1000", "--sample-length", "0",
+        "--reduce",
+        reduce, "--stall-warning", "0.5", "--stall-timeout", "2",
+      ], ranks: ranks.ranks, currentDirectory: directory.path)
+    let metrics = directory.path("run") + "/metrics.jsonl"
+    try program.wait { (FileManager.default.contents(atPath: metrics)?.count ?? 0) > 1000 }
+    let processes = program.ranks
+    kill(processes[ranks.stopped], SIGSTOP)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 1)
+    let speaker = ranks.stopped == 0 ? 1 : 0
+    #expect(outcome.errorLines.count == 2, "\(outcome.errors)")
+    for (line, kind) in zip(outcome.errorLines, ["warning", "error"]) {
+      #expect(line.hasPrefix("chartrain-dist: \(kind): rank \(speaker) on "), "\(line)")
+      #expect(line.contains("no sign of life from rank \(ranks.stopped) on "), "\(line)")
+    }
+    #expect(processes.allSatisfy { !RunningProgram.isAlive($0) }, "some ranks are left")
+  }
+
+  /// A rank that is slow, and not dead, is waited for.
+  @Test func aRankThatComesBackIsWaitedFor() throws {
+    let program = try RunningProgram(
+      "chartrain-dist",
+      [
+        "--hidden", "32", "--bs", "8", "--run-dir", "run", "--max-steps", "3000", "--sample-length", "0",
+        "--stall-warning", "0.3",
+      ], ranks: 2, currentDirectory: directory.path)
+    let metrics = directory.path("run") + "/metrics.jsonl"
+    try program.wait { (FileManager.default.contents(atPath: metrics)?.count ?? 0) > 1000 }
+    let stopped = program.ranks[1]
+    kill(stopped, SIGSTOP)
+    try program.wait { program.errorsSoFar.contains("no sign of life from rank 1") }
+    kill(stopped, SIGCONT)
+    #expect(try program.outcome().status == 0)
+  }
+}
