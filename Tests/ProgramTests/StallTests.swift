@@ -29,7 +29,7 @@ import Testing
       #expect(line.hasPrefix("chartrain-dist: \(kind): rank \(speaker) on "), "\(line)")
       #expect(line.contains("no sign of life from rank \(ranks.stopped) on "), "\(line)")
     }
-    #expect(processes.allSatisfy { !RunningProgram.isAlive($0) }, "some ranks are left")
+    #expect(RunningProgram.haveEnded(processes), "some ranks are left")
   }
 
   /// A rank that is slow, and not dead, is waited for.

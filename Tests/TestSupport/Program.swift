@@ -134,9 +134,19 @@ public final class RunningProgram {
   }
 
   /// Whether there is such a process, and not only what its parent has yet to ask of it.
-  public static func isAlive(_ process: pid_t) -> Bool {
+  private static func isAlive(_ process: pid_t) -> Bool {
     guard let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return false }
     return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z") == false
+  }
+
+  /// Whether these processes have ended, or do so soon.
+  public static func haveEnded(_ processes: [pid_t], secondsAllowed: Double = 30) -> Bool {
+    let end = Date() + secondsAllowed
+    while processes.contains(where: isAlive) {
+      guard Date() < end else { return false }
+      usleep(2000)
+    }
+    return true
   }
 
   /// Returns when `condition` holds.

@@ -148,6 +148,47 @@ import Training
     #expect(relativeError(numbers[1], numbers[0]) < 1e-2)
   }
 
+  /// A run that is over, and one in the middle, with more epochs: as if they had been asked for from the beginning.
+  @Test func moreEpochs() throws {
+    func phases(_ last: Int) -> [Phase] { [Phase(epochs: 1, lr: 0.01), Phase(epochs: last, lr: 0.02)] }
+    var whole = config("whole")
+    whole.phases = phases(3)
+    try TrainingFixture.run(whole, runDirectory: whole.runDir!)
+    for maxSteps in [nil, 45] {
+      var short = config("short-\(maxSteps ?? 0)")
+      short.phases = phases(1)
+      short.maxSteps = maxSteps
+      try TrainingFixture.run(short, runDirectory: short.runDir!, ranks: 2)
+      let (name, more) = ("short-\(maxSteps ?? 0)", phases(3))
+      try resume(name, ranks: 4) {
+        $0.phases = more
+        $0.maxSteps = nil
+      }
+      #expect(try tensorBytes(name) == tensorBytes("whole"))
+      #expect(try lines(name).filter { $0.contains(#""kind":"epoch""#) }.count == 4)
+    }
+  }
+
+  /// The run that goes on elsewhere leaves the one that it comes from as it is.
+  @Test func inAnotherDirectory() throws {
+    var config = config("run")
+    try TrainingFixture.run(config, runDirectory: directory.path("whole"))
+    config.maxSteps = 50
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let before = try lines("run")
+    let other = directory.path("other")
+    try resume("run", ranks: 2) {
+      $0.runDir = other
+      $0.maxSteps = nil
+    }
+    #expect(try lines("run") == before)
+    #expect(try tensorBytes("other") == tensorBytes("whole"))
+    func steps(_ name: String) throws -> [String] {
+      try lines(name).filter { $0.contains(#""kind":"step""#) }
+    }
+    #expect(try steps("other") == steps("whole"))
+  }
+
   /// A broken newest checkpoint is passed over, and the lines it wrote are written again.
   @Test func theLastGoodCheckpointIsTaken() throws {
     var config = config("run")
@@ -207,7 +248,13 @@ import Training
       } catch { return (error as? AgreedFailure).map { "\($0.cause!)" } ?? "\(error)" }
     }
     #expect(refusal { $0.weightDecay = 1 }.contains("--weight-decay"))
-    #expect(refusal { $0.bs = 5 }.contains("--bs"))
+    #expect(refusal { $0.bs = 5 }.contains("--bs: expected 10, found 5"))
+    let several = refusal {
+      $0.hidden = 13
+      $0.seed = 9
+    }
+    #expect(several.contains("--hidden: expected 12, found 13; --seed: expected 0, found 9"), "\(several)")
+    #expect(refusal { $0.phases[0].lr = 7 }.contains("--phase"))
     directory.write("text.txt", TrainingFixture.text + "more")
     #expect(refusal { _ in }.contains("the text that the run was trained on"))
     try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints/last.safetensors")

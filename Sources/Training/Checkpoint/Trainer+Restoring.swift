@@ -8,16 +8,19 @@ extension Trainer {
   /// Takes up where a training checkpoint left off: parameters, moments, hidden states and progress, whatever the
   /// number of ranks that wrote it.
   ///
-  /// - Parameter checkpoint: on rank 0; the others take it from there.
+  /// - Parameters:
+  ///   - checkpoint: on rank 0; the others take it from there.
+  ///   - epochsOfLastPhase: those that it had when the checkpoint was written, where it may have more now.
   /// - Throws: `AgreedFailure` on all ranks if it is no training checkpoint of this run and text; `RankError`.
-  func restore(_ checkpoint: Checkpoint?, _ text: SharedText) throws {
+  func restore(_ checkpoint: Checkpoint?, _ text: SharedText, epochsOfLastPhase: Int? = nil) throws {
     let global = try world.onRoot { () -> (progress: Progress, states: CollectedStates) in
       let checkpoint = checkpoint!
       let root = text.root!
       func refuse(_ expected: String, _ found: String) -> CheckpointError {
         CheckpointError(path: checkpoint.file.path, expected: expected, found: found)
       }
-      guard let progress = checkpoint.progress else { throw refuse("a training checkpoint", "a model alone") }
+      guard var progress = checkpoint.progress else { throw refuse("a training checkpoint", "a model alone") }
+      if let epochsOfLastPhase { progress.reopenLastPhase(of: config.phases, epochs: epochsOfLastPhase) }
       guard progress.fits(config.phases, columns: text.split.columns) else {
         throw refuse("a progress that a run of its config can have made", "another")
       }

@@ -39,9 +39,9 @@ final class RunRecorder {
         trainer.compute)
       : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
+    let resumed = try start.resumedDirectory.map { try RunDirectory(existing: $0) }
     directory =
-      start.resumesRun
-      ? try RunDirectory(existing: config.runDir!) : try RunDirectory(creating: config.runDir)
+      config.runDir == resumed?.path ? resumed! : try RunDirectory(creating: config.runDir)
     try makeDirectories(directory.checkpoints)
     guard !isLink(directory.checkpoints) else {
       throw OptionError(
@@ -60,7 +60,7 @@ final class RunRecorder {
     if start.resumesRun {
       try removeTemporaryFiles(in: directory.path)
       try removeTemporaryFiles(in: directory.checkpoints)
-      try directory.forgetMetrics(after: trainer.progress)
+      try resumed!.copyMetrics(to: directory, until: trainer.progress)
       trainer.progress.restarts += 1
     }
     writer = try CheckpointWriter(directory, keep: config.keep, text.vocabulary)
@@ -199,7 +199,7 @@ final class RunRecorder {
       "went back from step \(fromStep) to \(progress.step), with learning rates times \(progress.rateFactor)")
     // Where the storage takes nothing, old lines stay.
     do {
-      try directory.forgetMetrics(after: progress)
+      try directory.copyMetrics(to: directory, until: progress)
       try metrics.reopen()
     } catch { logger.warning("\(error)") }
     try metrics.add(

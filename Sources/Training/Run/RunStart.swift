@@ -9,45 +9,53 @@ public struct RunStart {
   public let resumesRun: Bool
   /// Where a resumed run goes on; on rank 0 only.
   public let checkpoint: Checkpoint?
+  /// The directory of the run that goes on.
+  let resumedDirectory: String?
+  /// The epochs of the last phase when it was written.
+  let epochsOfLastPhase: Int
 
   /// A new run.
   public init(_ config: TrainingConfig) {
     self.config = config
     resumesRun = false
     checkpoint = nil
+    resumedDirectory = nil
+    epochsOfLastPhase = 0
   }
 
   /// Goes on with the run in `directory` from its last good checkpoint, with the options it began with.
   ///
-  /// - Parameter change: may change options that leave the training as it was: ``resumable``.
+  /// - Parameter change: may change options that leave the training as it was (``resumable``), the epochs of phases, and the directory
+  ///   in which the run goes on.
   /// - Throws: `AgreedFailure` on all ranks if there is none, or if `change` changes anything else; `RankError`.
   public init(
     resuming directory: String, _ world: any World, _ logger: Logger,
     _ change: (inout TrainingConfig) throws -> Void
   ) throws {
     let found = try world.onRoot {
-      try RunDirectory(existing: directory).lastGoodCheckpoint(logger)
+      let directory = try RunDirectory(existing: directory)
+      // Whoever writes it now may be at its checkpoints.
+      _ = try directory.lock()
+      return try directory.lastGoodCheckpoint(logger)
     }
     let json = try world.broadcast(Array(found?.configText?.utf8 ?? "".utf8))
     checkpoint = found
     resumesRun = true
-    config = try world.onAll {
-      let saved: TrainingConfig
+    resumedDirectory = directory
+    (config, epochsOfLastPhase) = try world.onAll {
+      var saved: TrainingConfig
       do {
         saved = try JSON.decode(TrainingConfig.self, from: String(decoding: json, as: UTF8.self))
       } catch let error as DecodingError {
         throw CheckpointError(path: directory, expected: "a config that can be", found: error.summary)
       }
+      // It may have been moved.
+      saved.runDir = directory
       var config = saved
       try change(&config)
-      let changed = config.differences(from: saved).filter { !Self.resumable.contains($0) }
-      if let option = changed.first {
-        throw OptionError(
-          option: option.hyphenated, expected: "as the run to resume began", found: "another value")
-      }
-      config.runDir = directory
+      try config.checkGoesOn(from: saved)
       try config.checkValues()
-      return config
+      return (config, saved.phases.last?.epochs ?? 0)
     }
   }
 
@@ -56,6 +64,35 @@ public struct RunStart {
     "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "threads", "quiet", "verbose",
     "runDir", "maxSkipped", "maxRewinds", "stallWarning", "stallTimeout",
   ]
+}
+
+/// Options with which a run cannot go on.
+public struct OptionsDiffer: Error, CustomStringConvertible {
+  public let options: [(name: String, expected: String, found: String)]
+
+  public var description: String {
+    options.map { "--\($0.name): expected \($0.expected), found \($0.found)" }.joined(separator: "; ")
+      + ": a run goes on with the options that it began with"
+  }
+}
+
+extension TrainingConfig {
+  /// - Throws: ``OptionsDiffer`` if a run that began with the options `saved` cannot go on with these.
+  fileprivate func checkGoesOn(from saved: TrainingConfig) throws {
+    var alike = self
+    // Epochs may be more or fewer, as long as they are not over.
+    if phases.count == saved.phases.count {
+      for index in phases.indices { alike.phases[index].epochs = saved.phases[index].epochs }
+    }
+    let names = alike.differences(from: saved).filter { !RunStart.resumable.contains($0) }
+    guard !names.isEmpty else { return }
+    let values = try [saved, self].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }
+    throw OptionsDiffer(
+      options: try names.map { name in
+        let texts = try values.map { try JSON.line($0[name] ?? .null) }
+        return (name.hyphenated, texts[0], texts[1])
+      })
+  }
 }
 
 extension String {
@@ -100,15 +137,17 @@ extension RunDirectory {
     return best
   }
 
-  /// Removes from `metrics.jsonl` what was written after `progress`, and will be written again.
+  /// Gives `directory`, which may be this one, the lines of `metrics.jsonl` without those that were written after `progress`, and will be
+  /// written again.
   ///
   /// - Throws: `StorageError`.
-  func forgetMetrics(after progress: Progress) throws {
+  func copyMetrics(to directory: RunDirectory, until progress: Progress) throws {
     struct Line: Decodable {
       let kind: String
       let step: Int
       let epoch: Int
     }
+    guard kind(of: metrics) != .nothing else { return }
     var text: [UInt8] = []
     try readPieces(of: metrics) { text += $0 }
     let kept = text.split(separator: UInt8(ascii: "\n")).filter { line in
@@ -117,7 +156,7 @@ extension RunDirectory {
       }
       return line.step <= progress.step && (line.kind == "step" || line.epoch <= progress.epoch)
     }
-    try writeAtomically(to: metrics) { file in
+    try writeAtomically(to: directory.metrics) { file in
       for line in kept { try file.write(String(decoding: line, as: UTF8.self) + "\n") }
     }
   }

@@ -67,7 +67,9 @@ public final class TrainingRun {
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     trainer.inspectors = inspectors
-    if start.resumesRun { try trainer.restore(start.checkpoint, text) }
+    if start.resumesRun {
+      try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
+    }
     recorder = try world.onRoot {
       try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
     }

@@ -9,6 +9,8 @@ public struct Progress: Codable, Equatable, Sendable {
   public var phase = 0
   public var epochInPhase = 0
   public var stepInPhase = 0
+  /// The steps of the phase before.
+  public var stepsOfLastPhase = 0
   /// The learning rate from which the phase's schedule reckons.
   public var baseRate = 0.0
   /// Where the schedule of the phase before had arrived at its end.
@@ -42,6 +44,16 @@ public struct Progress: Codable, Equatable, Sendable {
 
   public init() {}
 
+  /// Takes up the last phase again, where all are over and it has got more epochs.
+  ///
+  /// - Parameter epochs: those that it had.
+  mutating func reopenLastPhase(of phases: [Phase], epochs: Int) {
+    guard phase == phases.count, let last = phases.last, last.epochs > epochs else { return }
+    phase -= 1
+    epochInPhase = epochs
+    stepInPhase = stepsOfLastPhase
+  }
+
   /// So that nothing overflows that is added to a count.
   private static let maximumCount = 1 << 53
 
@@ -50,6 +62,7 @@ public struct Progress: Codable, Equatable, Sendable {
     let counts = [
       step, epoch, epochInPhase, stepInPhase, cycle, cursor, stepInEpoch, adamStep, skippedSteps,
       skippedInARow, rewinds, skippedBeforeRewinds, restarts, epochToValidate ?? 0, charactersInEpoch,
+      stepsOfLastPhase,
     ]
     guard counts.allSatisfy({ (0...Self.maximumCount).contains($0) }) else { return false }
     guard baseRate.isFinite, carriedRate.isFinite, secondsInEpoch.isFinite else { return false }

@@ -176,6 +176,7 @@ public final class Trainer {
       progress.carriedRate = scheduledRate
       progress.phase += 1
       progress.epochInPhase = 0
+      progress.stepsOfLastPhase = progress.stepInPhase
       progress.stepInPhase = 0
     }
   }

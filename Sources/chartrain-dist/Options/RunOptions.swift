@@ -4,13 +4,13 @@ import Training
 struct RunOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Directory for the run's files; must not hold a run already. Default: runs/<date-time>.",
+      "Directory for the run's files; must not hold a run already. Default: runs/<date-time>, or that of --resume.",
       valueName: "path"))
   var runDir: String?
 
   @Option(
     help: ArgumentHelp(
-      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options.",
+      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number.",
       valueName: "run-dir"))
   var resume: String?
 
@@ -104,9 +104,6 @@ struct RunOptions: ParsableArguments {
   private static let standard = TrainingConfig()
 
   func validate() throws {
-    if resume != nil, runDir != nil {
-      throw ValidationError("--run-dir cannot be used with --resume: expected one of them")
-    }
     if quiet == true, verbose == true {
       throw ValidationError("--quiet cannot be used with --verbose: expected one of them")
     }
