@@ -7,7 +7,9 @@ let architecture = Architecture.chosen
 let package = Package(
   name: "chartrain-dist",
   products: [
-    .executable(name: "chartrain-dist", targets: ["chartrain-dist"])
+    .executable(name: "chartrain-dist", targets: ["chartrain-dist"]),
+    // For tests of faults: to be preloaded.
+    .library(name: "FaultyStorage", type: .dynamic, targets: ["FaultyStorage"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -76,11 +78,14 @@ let package = Package(
     .testTarget(
       name: "ProgramTests",
       dependencies: ["CProcessor", "Kernels", "TestSupport", "Training", "chartrain-dist"]),
+    .target(name: "FaultyStorage", path: "Tests/FaultyStorage"),
+    .testTarget(
+      name: "FaultTests", dependencies: ["TestSupport", "Training", "chartrain-dist", "FaultyStorage"]),
   ],
   swiftLanguageModes: [.v6]
 )
 
-let targetsInC: Set = ["CMPIShim", "CProcessor", "CSignals"]
+let targetsInC: Set = ["CMPIShim", "CProcessor", "CSignals", "FaultyStorage"]
 for target in package.targets where target.type != .system && !targetsInC.contains(target.name) {
   target.swiftSettings = (target.swiftSettings ?? []) + architecture.swiftSettings
 }

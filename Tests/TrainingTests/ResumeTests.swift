@@ -169,6 +169,18 @@ import Training
     }
   }
 
+  /// A run that ended before its first checkpoint.
+  @Test func withoutACheckpointItBeginsAgain() throws {
+    var config = config("run")
+    config.maxSteps = 20
+    try TrainingFixture.run(config, runDirectory: directory.path("whole"))
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints")
+    try resume("run", ranks: 2) { _ in }
+    #expect(try tensorBytes("run") == tensorBytes("whole"))
+    #expect(try lines("run").filter { $0.contains(#""kind":"step""#) }.count == 20)
+  }
+
   /// The run that goes on elsewhere leaves the one that it comes from as it is.
   @Test func inAnotherDirectory() throws {
     var config = config("run")
@@ -257,8 +269,10 @@ import Training
     #expect(refusal { $0.phases[0].lr = 7 }.contains("--phase"))
     directory.write("text.txt", TrainingFixture.text + "more")
     #expect(refusal { _ in }.contains("the text that the run was trained on"))
-    try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints/last.safetensors")
-    try FileManager.default.removeItem(atPath: config.runDir! + "/checkpoints/best.safetensors")
+    for name in ["last", "best"] {
+      try Data("no checkpoint".utf8).write(
+        to: URL(fileURLWithPath: config.runDir! + "/checkpoints/\(name).safetensors"))
+    }
     #expect(refusal { _ in }.contains("a checkpoint to resume from"))
     #expect(throws: AgreedFailure.self) { try resume("nowhere", ranks: 2) { _ in } }
   }

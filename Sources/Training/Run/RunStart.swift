@@ -9,6 +9,8 @@ public struct RunStart {
   public let resumesRun: Bool
   /// Where a resumed run goes on; on rank 0 only.
   public let checkpoint: Checkpoint?
+  /// Whether there is a checkpoint; a run that ended before its first one begins again.
+  let hasCheckpoint: Bool
   /// The directory of the run that goes on.
   let resumedDirectory: String?
   /// The epochs of the last phase when it was written.
@@ -19,6 +21,7 @@ public struct RunStart {
     self.config = config
     resumesRun = false
     checkpoint = nil
+    hasCheckpoint = false
     resumedDirectory = nil
     epochsOfLastPhase = 0
   }
@@ -32,14 +35,20 @@ public struct RunStart {
     resuming directory: String, _ world: any World, _ logger: Logger,
     _ change: (inout TrainingConfig) throws -> Void
   ) throws {
-    let found = try world.onRoot {
+    let found = try world.onRoot { () -> (checkpoint: Checkpoint?, config: String) in
       let directory = try RunDirectory(existing: directory)
       // Whoever writes it now may be at its checkpoints.
       _ = try directory.lock()
-      return try directory.lastGoodCheckpoint(logger)
+      guard try directory.hasCheckpoints else {
+        logger.warning("no checkpoint in '\(directory.checkpoints)': the run begins again")
+        return (checkpoint: nil, config: try directory.configText())
+      }
+      let checkpoint = try directory.lastGoodCheckpoint(logger)
+      return (checkpoint, checkpoint.configText ?? "")
     }
-    let json = try world.broadcast(Array(found?.configText?.utf8 ?? "".utf8))
-    checkpoint = found
+    let json = try world.broadcast(Array((found?.config ?? "").utf8))
+    checkpoint = found?.checkpoint
+    hasCheckpoint = try world.broadcast(found?.checkpoint != nil)
     resumesRun = true
     resumedDirectory = directory
     (config, epochsOfLastPhase) = try world.onAll {
@@ -111,6 +120,23 @@ extension RunDirectory {
     guard kind(of: config) != .nothing else {
       throw OptionError(option: "resume", expected: "the directory of a run", found: "none in '\(path)'")
     }
+  }
+
+  /// Whether it has come to its first checkpoint.
+  var hasCheckpoints: Bool {
+    get throws {
+      try kind(of: checkpoints) != .nothing
+        && filesBelow(checkpoints).contains { $0.hasSuffix(".safetensors") }
+    }
+  }
+
+  /// `config.json`.
+  ///
+  /// - Throws: `StorageError`.
+  func configText() throws -> String {
+    var bytes: [UInt8] = []
+    try readPieces(of: config) { bytes += $0 }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The training checkpoint of the most steps that can be read whole.

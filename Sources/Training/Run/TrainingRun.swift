@@ -67,7 +67,7 @@ public final class TrainingRun {
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     trainer.inspectors = inspectors
-    if start.resumesRun {
+    if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
     }
     recorder = try world.onRoot {
