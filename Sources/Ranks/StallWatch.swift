@@ -62,8 +62,9 @@ final class StallWatch {
   func wait(calls: Int) {
     guard calls >= Self.patience else { return }
     let now = clock.now
-    if calls == Self.patience {
-      (since, looked, asked, hasWarned) = (now, now, nil, false)
+    // A rank that has been away for long itself, stopped say, cannot tell who has been silent.
+    if calls == Self.patience || now - looked > limits.answerTime {
+      (since, asked, hasWarned) = (now, nil, false)
     } else if now - looked < Self.interval {
       return
     }

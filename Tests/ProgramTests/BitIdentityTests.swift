@@ -184,8 +184,9 @@ import Training
       ],
       currentDirectory: directory.path)
     #expect(outcome.status == 64)
-    #expect(
-      outcome.errorLines.count == 1 && outcome.errorLines[0].contains("rank 2 on "), "\(outcome.errors)")
+    // On some processors it also says that it chooses other kernels of OpenBLAS.
+    let errors = outcome.errorLines.filter { $0.hasPrefix("chartrain-dist: error: ") }
+    #expect(errors.count == 1 && errors[0].contains("rank 2 on "), "\(outcome.errors)")
   }
 
   @Test func ranksStartedOtherwiseAreNamed() throws {

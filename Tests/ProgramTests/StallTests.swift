@@ -15,7 +15,7 @@ import Testing
       [
         "--hidden", "32", "--bs", "8", "--run-dir", "run", "--epochs", "1000", "--sample-length", "0",
         "--reduce",
-        reduce, "--stall-warning", "0.5", "--stall-timeout", "2",
+        reduce, "--stall-warning", "2", "--stall-timeout", "6",
       ], ranks: ranks.ranks, currentDirectory: directory.path)
     let metrics = directory.path("run") + "/metrics.jsonl"
     try program.wait { (FileManager.default.contents(atPath: metrics)?.count ?? 0) > 1000 }
@@ -24,8 +24,9 @@ import Testing
     let outcome = try program.outcome()
     #expect(outcome.status == 1)
     let speaker = ranks.stopped == 0 ? 1 : 0
-    #expect(outcome.errorLines.count == 2, "\(outcome.errors)")
-    for (line, kind) in zip(outcome.errorLines, ["warning", "error"]) {
+    #expect(outcome.errorLines.count >= 2, "\(outcome.errors)")
+    // A machine that is very busy may make ranks wait for each other before.
+    for (line, kind) in zip(outcome.errorLines.suffix(2), ["warning", "error"]) {
       #expect(line.hasPrefix("chartrain-dist: \(kind): rank \(speaker) on "), "\(line)")
       #expect(line.contains("no sign of life from rank \(ranks.stopped) on "), "\(line)")
     }
@@ -38,7 +39,7 @@ import Testing
       "chartrain-dist",
       [
         "--hidden", "32", "--bs", "8", "--run-dir", "run", "--max-steps", "3000", "--sample-length", "0",
-        "--stall-warning", "0.3",
+        "--stall-warning", "1",
       ], ranks: 2, currentDirectory: directory.path)
     let metrics = directory.path("run") + "/metrics.jsonl"
     try program.wait { (FileManager.default.contents(atPath: metrics)?.count ?? 0) > 1000 }
