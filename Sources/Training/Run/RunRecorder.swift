@@ -40,8 +40,11 @@ final class RunRecorder {
       : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
     let resumed = try start.resumedDirectory.map { try RunDirectory(existing: $0) }
-    directory =
-      config.runDir == resumed?.path ? resumed! : try RunDirectory(creating: config.runDir)
+    if let resumed, config.runDir == resumed.path {
+      directory = resumed
+    } else {
+      directory = try RunDirectory(creating: config.runDir)
+    }
     try makeDirectories(directory.checkpoints)
     guard !isLink(directory.checkpoints) else {
       throw OptionError(
