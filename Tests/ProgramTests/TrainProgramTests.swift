@@ -60,6 +60,14 @@ import Training
     #expect(!sound.errors.contains("starting again"), "\(sound.errors)")
   }
 
+  @Test func withoutARunDirectoryItMakesOne() throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["--hidden", "8", "--max-steps", "2", "--no-validate", "--quiet"], ranks: 2,
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("runs")).count == 1)
+  }
+
   @Test func aProfileHasEveryRanksPhases() throws {
     struct Trace: Decodable {
       struct Event: Decodable {
