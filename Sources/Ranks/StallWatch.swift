@@ -76,10 +76,9 @@ final class StallWatch {
 
   /// To be called now and then by a rank that works while others wait.
   ///
-  /// - Returns: whether another rank has called for attention since the last time.
+  /// - Returns: whether another rank has called for attention.
   func attend() -> Bool {
     answer(.works)
-    defer { isCalled = false }
     return isCalled
   }
 

@@ -1,3 +1,5 @@
+import Dispatch
+
 /// A failure that every rank knows of, so that all can end in order.
 public struct AgreedFailure: Error {
   /// The rank that has the cause and should report it.
@@ -17,7 +19,15 @@ extension World {
   /// - Returns: the result on rank 0, nil on the others.
   /// - Throws: ``AgreedFailure`` on every rank if `body` throws.
   public func onRoot<Result>(_ body: () throws -> Result) throws -> Result? {
-    let outcome = isRoot ? Swift.Result(catching: body) : nil
+    try settled(isRoot ? Swift.Result(catching: body) : nil)
+  }
+
+  /// As ``onRoot(_:)``, for what may take minutes: the other ranks know that rank 0 is at it. `body` must not communicate.
+  public func onRootForLong<Result>(_ body: () throws -> Result) throws -> Result? {
+    try settled(isRoot ? attending(body) : nil)
+  }
+
+  private func settled<Result>(_ outcome: Swift.Result<Result, any Error>?) throws -> Result? {
     if let failure = try failure(outcome?.failure) { throw failure }
     return try outcome?.get()
   }
@@ -31,11 +41,34 @@ extension World {
     return try outcome.get()
   }
 
+  /// Runs `body` on a thread of its own while this one, which alone may communicate, answers the other ranks.
+  private func attending<Result>(_ body: () throws -> Result) -> Swift.Result<Result, any Error> {
+    withoutActuallyEscaping(body) { body in
+      let job = UncheckedJob(body: body)
+      let end = DispatchSemaphore(value: 0)
+      let thread = RankThread {
+        defer { end.signal() }
+        job.outcome = Swift.Result(catching: job.body)
+      }
+      while end.wait(timeout: .now() + .milliseconds(10)) == .timedOut { _ = attend() }
+      _ = thread.join()
+      return job.outcome!
+    }
+  }
+
   /// Tells every rank of every rank's failure, if there is one.
   private func failure(_ local: (any Error)?) throws -> AgreedFailure? {
     let failed: [UInt8] = try allGather(local == nil ? 0 : 1)
     return failed.firstIndex(of: 1).map { AgreedFailure(speaker: $0, cause: $0 == rank ? local : nil) }
   }
+}
+
+/// What one thread does for another, which waits for it.
+private final class UncheckedJob<Result>: @unchecked Sendable {
+  let body: () throws -> Result
+  var outcome: Swift.Result<Result, any Error>?
+
+  init(body: @escaping () throws -> Result) { self.body = body }
 }
 
 extension Result {

@@ -41,7 +41,7 @@ public protocol World: AnyObject {
   func whileWaiting(_ body: @escaping () -> Void)
   /// Tells those that wait for this rank that it is at work. To be called now and then by a rank that lets others wait for long.
   ///
-  /// - Returns: whether another rank has called for attention since the last time.
+  /// - Returns: whether another rank has called for attention.
   func attend() -> Bool
   /// Asks rank 0 for attention, if it can give any.
   func callRoot()

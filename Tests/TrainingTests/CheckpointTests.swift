@@ -54,14 +54,7 @@ import Training
 
   /// Layer by layer and stream by stream, as the trainer holds it.
   @Test func theSavedStateIsTheTrainers() throws {
-    let config = TrainingFixture.config(directory)
-    let world = ThreadWorld.single()
-    let text = try SharedText(config, world)
-    let trainer = try Trainer(config, text, world)
-    trainer.beginWhatBegins()
-    for _ in 0..<3 { _ = try trainer.step(learningRate: 0.01) }
-    let path = directory.path("state.safetensors")
-    try trainer.writeCheckpoint(to: path, try #require(try trainer.collectStates()), text.root!.vocabulary)
+    let (trainer, path) = try afterThreeSteps(TrainingFixture.config(directory))
     let file = try SafeTensorsFile(path: path)
     #expect(try values("state.h", file) == trainer.state.h.array)
     #expect(try values("state.c", file) == trainer.state.c.array)
@@ -71,17 +64,24 @@ import Training
   @Test func withAveragingTheModelIsTheAverage() throws {
     var config = TrainingFixture.config(directory)
     config.averageDecay = 0.9
-    let world = ThreadWorld.single()
-    let text = try SharedText(config, world)
-    let trainer = try Trainer(config, text, world)
-    trainer.beginWhatBegins()
-    for _ in 0..<3 { _ = try trainer.step(learningRate: 0.01) }
-    let path = directory.path("average.safetensors")
-    try trainer.writeCheckpoint(to: path, try #require(try trainer.collectStates()), text.root!.vocabulary)
+    let (trainer, path) = try afterThreeSteps(config)
     #expect(try Checkpoint(path: path).loadParameters().values == trainer.trained.values)
     let file = try SafeTensorsFile(path: path)
     #expect(try values("unaveraged.l_out.bias", file) == trainer.parameters.outputBias.array)
     #expect(try values("unaveraged.l_out.bias", file) != values("l_out.bias", file))
+  }
+
+  /// A trainer that has made three steps, and the checkpoint of a run that has.
+  private func afterThreeSteps(_ config: TrainingConfig) throws -> (trainer: Trainer, checkpoint: String) {
+    let world = ThreadWorld.single()
+    let trainer = try Trainer(config, SharedText(config, world), world)
+    trainer.beginWhatBegins()
+    for _ in 0..<3 { _ = try trainer.step(learningRate: trainer.learningRate) }
+    var config = config
+    config.maxSteps = 3
+    let runDirectory = directory.path("three-steps")
+    try TrainingFixture.run(config, runDirectory: runDirectory)
+    return (trainer, runDirectory + "/checkpoints/last.safetensors")
   }
 
   /// The hidden states of all ranks, in the order of streams.

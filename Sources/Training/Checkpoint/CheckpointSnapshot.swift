@@ -67,13 +67,4 @@ extension Trainer {
       CheckpointFormat.progressKey: try JSON.line(progress),
     ]
   }
-
-  /// Writes a training checkpoint, and waits for it. For rank 0.
-  ///
-  /// - Throws: `StorageError`; what was at `path` before is then untouched.
-  public func writeCheckpoint(to path: String, _ states: CollectedStates, _ vocabulary: Vocabulary) throws {
-    let snapshot = CheckpointSnapshot()
-    try snapshot.take(self, states, vocabulary)
-    try snapshot.write(to: path)
-  }
 }

@@ -11,8 +11,6 @@ final class CheckpointWriter: Sendable {
     let names: [String]
     /// From the snapshot to the last file's end.
     let seconds: Double
-    /// How long training waited for the checkpoint before this one, and for the snapshot.
-    let waitSeconds: Double
     /// Nil where it was written.
     let failure: Failure?
   }
@@ -35,6 +33,8 @@ final class CheckpointWriter: Sendable {
   private let vocabulary: Vocabulary
   private let snapshot = CheckpointSnapshot()
   private let queue = DispatchQueue(label: "checkpoints", qos: .utility)
+  /// Entered while something is being written.
+  private let writing = DispatchGroup()
   private let outcomes = Mutex<[Outcome]>([])
   private let pruner: StepCheckpoints
 
@@ -49,16 +49,15 @@ final class CheckpointWriter: Sendable {
   ///
   /// - Parameter names: of the files, such as `last`: one is written, the others are second names of it.
   func write(_ names: [String], _ trainer: Trainer, _ states: CollectedStates) throws {
-    let clock = ContinuousClock()
-    let asked = clock.now
     wait()
     try snapshot.take(trainer, states, vocabulary)
+    let clock = ContinuousClock()
     let began = clock.now
-    queue.async { [self] in
+    queue.async(group: writing) { [self] in
       let failure = writeFiles(names)
       let outcome = Outcome(
         progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
-        waitSeconds: (began - asked) / .seconds(1), failure: failure)
+        failure: failure)
       outcomes.withLock { $0.append(outcome) }
     }
   }
@@ -72,7 +71,11 @@ final class CheckpointWriter: Sendable {
   }
 
   /// Returns when nothing is being written.
-  func wait() { queue.sync {} }
+  func wait() { writing.wait() }
+
+  func wait(atMost time: Duration) {
+    _ = writing.wait(timeout: .now() + (time / .seconds(1)))
+  }
 
   /// Writes the last snapshot once more, as `last`, in a directory that may have gone in the meantime; waits for it.
   func writeLastAgain() throws {

@@ -20,6 +20,8 @@ final class RunRecorder {
   private let clock = ContinuousClock()
   /// When the last checkpoint was asked for.
   private var saved: ContinuousClock.Instant
+  /// How long training has waited for each checkpoint whose outcome is not noted yet, in seconds.
+  private var waits: [Double] = []
   private var checkpointsWritten = 0
   private var checkpointsFailed = 0
   /// Whether `last` is not what the last snapshot holds, and why.
@@ -133,13 +135,17 @@ final class RunRecorder {
     observer.epochEnded(line, isBest: isBest)
   }
 
-  func sample(epoch: Int) {
+  /// - Parameter advanced: called after each character.
+  func sample(epoch: Int, advanced: () -> Void) {
     guard config.sampleLength > 0 else { return }
     var sampler = Sampler(
       trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
       seed: config.seed, number: epoch)
     var bytes: [UInt8] = []
-    sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) { bytes += $0 }
+    sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) {
+      bytes += $0
+      advanced()
+    }
     let sample = String(decoding: bytes, as: UTF8.self)
     samples.add("--- epoch \(epoch)\n\(sample)\n")
     observer.sampled(sample)
@@ -151,9 +157,16 @@ final class RunRecorder {
   ///
   /// - Parameter names: such as `last`.
   func save(_ names: [String], _ states: CollectedStates) throws {
-    saved = clock.now
+    let start = clock.now
     try writer.write(names, trainer, states)
+    // Nothing more is lost than since the one before if nothing is done until this one is there; but that must not cost much.
+    writer.wait(atMost: (start - saved) * Self.patience)
+    saved = start
+    waits.append((clock.now - start) / .seconds(1))
   }
+
+  /// The part of the time between checkpoints that training may wait for one.
+  private static let patience = 0.01
 
   /// The names of the checkpoints of this step and of the cycle that ends with it.
   var stepName: String { "step-\(trainer.progress.step)" }
@@ -167,7 +180,7 @@ final class RunRecorder {
         JSON.line(
           CheckpointMetrics(
             step: progress.step, epoch: progress.epoch, names: names, seconds: outcome.seconds,
-            waitSeconds: outcome.waitSeconds, failure: outcome.failure.map { "\($0)" })) + "\n")
+            waitSeconds: waits.removeFirst(), failure: outcome.failure.map { "\($0)" })) + "\n")
       failureOfLast = outcome.failure
       if let failure = outcome.failure {
         checkpointsFailed += 1

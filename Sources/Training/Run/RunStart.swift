@@ -35,7 +35,7 @@ public struct RunStart {
     resuming directory: String, _ world: any World, _ logger: Logger,
     _ change: (inout TrainingConfig) throws -> Void
   ) throws {
-    let found = try world.onRoot { () -> (checkpoint: Checkpoint?, config: String) in
+    let found = try world.onRootForLong { () -> (checkpoint: Checkpoint?, config: String) in
       let directory = try RunDirectory(existing: directory)
       // Whoever writes it now may be at its checkpoints.
       _ = try directory.lock()

@@ -126,7 +126,7 @@ public final class TrainingRun {
         ending = try runEpoch()
       }
     }
-    try world.onRoot { try recorder!.runEnded(ending!) }
+    try world.onRootForLong { try recorder!.runEnded(ending!) }
     return ending!
   }
 
@@ -189,7 +189,7 @@ public final class TrainingRun {
       try recorder!.epochEnded(epoch, validLoss: loss, isBest: isBest)
     }
     try save { _ in isBest ? ["last", "best"] : ["last"] }
-    recorder?.sample(epoch: epoch)
+    recorder?.sample(epoch: epoch) { _ = world.attend() }
     return nil
   }
 
@@ -202,7 +202,7 @@ public final class TrainingRun {
   private func goBack() throws -> Ending? {
     let before = trainer.progress
     guard before.rewinds < config.maxRewinds else { return try stopDiverged() }
-    try trainer.restore(try world.onRoot { try recorder!.lastGoodCheckpoint() }, text)
+    try trainer.restore(try world.onRootForLong { try recorder!.lastGoodCheckpoint() }, text)
     trainer.progress.rewinds = before.rewinds + 1
     trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind
     trainer.progress.restarts = before.restarts
@@ -232,7 +232,7 @@ public final class TrainingRun {
     // What is written down must be what all ranks have, and have used.
     try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
-    try world.onRoot { try recorder!.save(names(recorder!), states!) }
+    try world.onRootForLong { try recorder!.save(names(recorder!), states!) }
   }
 
   private var isAtMaximumSteps: Bool {

@@ -65,8 +65,10 @@ public final class Trainer {
     let longest = min(lengths.longest, streams.columns - 1)
     // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other; the weights
     // that are left and their mask; the average.
-    let copies =
+    var copies =
       (world.size == 1 ? 6 : 7) + (config.weightDrop > 0 ? 2 : 0) + (config.averageDecay == nil ? 0 : 1)
+    // The snapshot from which a checkpoint is written.
+    if world.isRoot { copies += config.averageDecay == nil ? 3 : 4 }
     try model.requireMemory(copies: copies, streams: streams.count, length: longest)
     self.lengths = lengths
     random = RandomSource(seed: config.seed)
