@@ -79,11 +79,26 @@ let package = Package(
       name: "ProgramTests",
       dependencies: ["CProcessor", "Kernels", "TestSupport", "Training", "chartrain-dist"]),
     .target(name: "FaultyStorage", path: "Tests/FaultyStorage"),
+    .target(
+      name: "FuzzReaders",
+      dependencies: [
+        "CharModel", "Ranks", "SafeTensors", "Storage", "TestSupport", "Text", "Training",
+        .product(name: "Logging", package: "swift-log"),
+      ], path: "Tests/FuzzReaders"),
     .testTarget(
-      name: "FaultTests", dependencies: ["TestSupport", "Training", "chartrain-dist", "FaultyStorage"]),
+      name: "FaultTests",
+      dependencies: ["FuzzReaders", "TestSupport", "Training", "chartrain-dist", "FaultyStorage"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Needs the library that `--sanitize fuzzer` links: see Tests/Fuzz/run.
+if Context.environment["CHARTRAIN_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["FuzzReaders", "TestSupport"], path: "Tests/Fuzz",
+      exclude: ["Finds", "run"]))
+}
 
 let targetsInC: Set = ["CMPIShim", "CProcessor", "CSignals", "FaultyStorage"]
 for target in package.targets where target.type != .system && !targetsInC.contains(target.name) {

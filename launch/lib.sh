@@ -3,6 +3,10 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# The program, and what makes it where it is this checkout's.
+program=${CHARTRAIN_PROGRAM:-$top/.build/release/chartrain-dist}
+set_up() { [ -n "${CHARTRAIN_PROGRAM:-}" ] || "$top/launch/setup"; }
+
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
@@ -56,55 +60,74 @@ prepare_mpi() {
 }
 
 # Of mpirun's own paragraphs, those that name a rank that was killed or left become one line, and those that only repeat what the program
-# has said go. Everything else passes.
+# has said go. Everything else passes, line by line, as it comes. Where ranks give up others, process $1 gets SIGALRM.
 shorten_paragraphs() {
-  awk -v name="$(basename "$0")" '
-    function end_paragraph() {
-      if (match(text, /process rank [0-9]+ .* exited on signal [^.]*/)) {
-        line = substr(text, RSTART, RLENGTH)
-        sub(/process /, "", line); sub(/ with PID [0-9]+ on node/, " on", line)
-        print name ": error: " line
-      } else if (match(text, /Process name: \[\[[0-9]+,[0-9]+\],[0-9]+\] +Exit code: +[0-9]+/)) {
-        line = substr(text, RSTART, RLENGTH)
-        status = line; sub(/.*: +/, "", status)
-        rank = line; sub(/.*\],/, "", rank); sub(/\].*/, "", rank)
-        if (status !~ /^(1|64|65|74|75)$/) print name ": error: rank " rank " ended with status " status
-      } else if (text !~ /Per user-direction/) {
-        printf "%s", paragraph
-      }
-      fflush()
-    }
-    /^-----------------------------------------------/ {
-      if (inside) end_paragraph()
-      inside = !inside; text = ""; paragraph = ""
-      next
-    }
-    inside { text = text " " $0; paragraph = paragraph $0 "\n"; next }
+  local line text='' paragraph='' inside=''
+  while IFS= read -r line || [ -n "$line" ]; do
+    if [[ $line == -----------------------------------------------* ]]; then
+      if [ -n "$inside" ]; then shorten "$text" "$paragraph"; inside=''; else inside=1; fi
+      text='' paragraph=''
+    elif [ -n "$inside" ]; then
+      text+=" $line" paragraph+=$line$'\n'
     # What Open MPI says where a signal passes through it, and where another rank of this machine has gone.
-    /^mpirun: Forwarding signal|^\[.*\] Read -1, expected [0-9]+, errno = 3$/ { next }
-    { print; fflush() }
-    END { if (inside) end_paragraph() }'
+    elif [[ $line != "mpirun: Forwarding signal"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
+      printf '%s\n' "$line"
+      [[ $line != *"gives up: no sign of life from"* ]] || kill -ALRM "$1"
+    fi
+  done
+  [ -z "$inside" ] || shorten "$text" "$paragraph"
+}
+
+# One paragraph of mpirun's: its text in one line, and as it was.
+shorten() {
+  local killed='process rank ([0-9]+) with PID [0-9]+ on node ([^ ]+) exited on (signal [^.]*)'
+  local lost='lost communication with a remote daemon.* Remote daemon: .* on node ([^ ]+)'
+  local left='Process name: \[\[[0-9]+,[0-9]+\],([0-9]+)\] +Exit code: +([0-9]+)'
+  if [[ $1 =~ $killed ]]; then
+    say "error: rank ${BASH_REMATCH[1]} on ${BASH_REMATCH[2]} exited on ${BASH_REMATCH[3]}"
+  elif [[ $1 =~ $lost ]]; then
+    say "error: lost the connection to host ${BASH_REMATCH[1]}"
+  elif [[ $1 == *"unable to reliably start one or more daemons"* ]]; then
+    say "error: mpirun could not start its daemon 'orted' on a host: expected ssh to work, 'orted' on the PATH there, and a network both ways"
+  elif [[ $1 =~ $left ]]; then
+    case ${BASH_REMATCH[2]} in
+      1 | 64 | 65 | 74 | 75) ;; # It has said why.
+      *) say "error: rank ${BASH_REMATCH[1]} ended with status ${BASH_REMATCH[2]}" ;;
+    esac
+  elif [[ $1 != *"Per user-direction"* && $1 != *"MPI_ABORT was invoked"* && $1 != *"ORTE does not know how to route"* ]]; then
+    printf '%s' "$2"
+  fi
 }
 
 # Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
 run_mpi() {
-  local mpi filter status=0 interrupts=0
+  local mpi filter status=0 interrupts=0 launcher=$BASHPID reaper=''
   # A crash is one line, not a page.
   export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
-  exec 3> >(trap '' INT TERM HUP USR1; shorten_paragraphs >&2)
+  # A host that is cut off is noticed in 5 + 3 * 2 seconds, not in minutes.
+  export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=2 OMPI_MCA_oob_tcp_keepalive_probes=3
+  # Nor is one that cannot be reached waited for.
+  export OMPI_MCA_plm_rsh_args=${OMPI_MCA_plm_rsh_args--o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=3}
+  exec 3> >(trap '' INT TERM HUP USR1; shorten_paragraphs "$launcher" >&2)
   filter=$!
   setsid mpirun -x SWIFT_BACKTRACE "$@" 2>&3 3>&- &
   mpi=$!
   exec 3>&-
   trap 'kill -USR1 "$mpi"' TERM USR1 HUP
   trap '[ $((interrupts += 1)) -gt 1 ] && kill -KILL "$mpi" || kill -USR1 "$mpi"' INT
+  # Where a host is gone, mpirun waits for it to end its ranks.
+  trap 'sleep 15 && kill -KILL "$mpi" 2>/dev/null & reaper=$!' ALRM
   # A signal that is trapped ends the wait, not the program.
   while true; do
     status=0
-    wait "$mpi" || status=$?
+    wait "$mpi" 2>/dev/null || status=$?
     kill -0 "$mpi" 2>/dev/null || break
   done
-  wait "$filter" || true
+  [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true
+  # What mpirun has started, such as ssh to a host that is gone, may hold on to its standard error.
+  { sleep 2; kill -KILL "$filter"; } >/dev/null 2>&1 &
+  wait "$filter" 2>/dev/null || true
+  kill $! 2>/dev/null || true
   exit "$status"
 }

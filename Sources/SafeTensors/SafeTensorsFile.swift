@@ -18,7 +18,8 @@ public struct SafeTensorsFile: Sendable {
     switch kind(of: path) {
     case .file(let bytes): (size, lengthBytes) = (bytes, try readBytes(of: path, from: 0, count: 8))
     case .directory: throw refuse("a directory")
-    case .special: throw refuse("a pipe or device")
+    case .pipe: throw refuse("a pipe")
+    case .device: throw refuse("a device")
     // Reading it says why.
     case .nothing: (size, lengthBytes) = (0, try readBytes(of: path, from: 0, count: 8))
     }

@@ -7,8 +7,10 @@ public enum PathKind: Equatable, Sendable {
   /// With its size in bytes.
   case file(size: Int)
   case directory
-  /// A pipe, a device, a socket.
-  case special
+  /// A pipe or a socket.
+  case pipe
+  /// A device, which may have no end.
+  case device
   case nothing
 }
 
@@ -19,7 +21,8 @@ public func kind(of path: String) -> PathKind {
   return switch status.st_mode & S_IFMT {
   case S_IFREG: .file(size: Int(status.st_size))
   case S_IFDIR: .directory
-  default: .special
+  case S_IFCHR, S_IFBLK: .device
+  default: .pipe
   }
 }
 

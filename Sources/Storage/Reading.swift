@@ -19,6 +19,18 @@ public func readPieces(
   }
 }
 
+/// The whole file at `path`.
+///
+/// - Throws: ``StorageError``, also if it has more than `limit` bytes.
+public func readWhole(_ path: String, limit: Int) throws -> [UInt8] {
+  var bytes: [UInt8] = []
+  try readPieces(of: path) { piece in
+    guard bytes.count + piece.count <= limit else { throw StorageError("read", path, .fileTooLarge) }
+    bytes += piece
+  }
+  return bytes
+}
+
 /// The `count` bytes from `offset` on, or fewer where the file ends before.
 ///
 /// - Throws: ``StorageError``.

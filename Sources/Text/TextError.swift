@@ -4,6 +4,7 @@ public enum TextError: Error, CustomStringConvertible {
   case invalidUTF8(path: String, offset: Int)
   case empty(path: String)
   case directoryWithoutFiles(path: String)
+  case device(path: String)
   case tooShort(name: String, units: Int, needed: Int, streams: Int)
   case tooLarge(path: String, bytes: Int, memoryBytes: Int)
   case oneDistinctUnit(name: String)
@@ -18,6 +19,8 @@ public enum TextError: Error, CustomStringConvertible {
       "'\(path)' has no text: expected at least two characters, found none"
     case .directoryWithoutFiles(let path):
       "the directory '\(path)' has no files: expected at least one text file"
+    case .device(let path):
+      "'\(path)': expected a file, a directory or a pipe with text, found a device"
     case .tooShort(let name, let units, let needed, let streams):
       streams == 1
         ? "\(name) is too short: expected at least \(needed) characters, found \(units)"

@@ -79,6 +79,7 @@ extension ProvisionalText {
       self.init(expectedCount: bytes.count)
       try append(bytes: bytes, named: source.name, format: format)
     case .path(let path):
+      guard kind(of: path) != .device else { throw TextError.device(path: path) }
       let isDirectory = kind(of: path) == .directory
       let files = isDirectory ? try filesBelow(path) : [path]
       guard !files.isEmpty else { throw TextError.directoryWithoutFiles(path: path) }

@@ -52,6 +52,26 @@ import Testing
     Case("help trian", 64, "did you mean 'train'?"),
     Case("--train a.txt --valid a.txt --no-validate", 64, "--valid", "--no-validate"),
     Case("--hidden 65536 --layers 255", 64, "GiB", "--hidden"),
+    Case("--preset notebook-gruu", 64, "notebook-gruu", "did you mean 'notebook-gru'?"),
+    Case("--preset notebook-gru --config options.yaml", 64, "--config", "--preset"),
+    Case("--schedule cosin", 64, "cosin", "did you mean 'cosine'?"),
+    Case("--cycle-mult 2", 64, "cycle-mult", "cosine"),
+    Case("--reduce three", 64, "three", "did you mean 'tree'?"),
+    Case("--reduce tree --gemm openblas", 64, "--gemm", "simd"),
+    Case("--reduce tree --blocks 7", 64, "--blocks", "4 ranks", "found 7"),
+    Case("--blocks 0", 64, "--blocks", "found 0"),
+    Case("--threads 0", 64, "--threads", "found 0"),
+    Case("--checkpoint-every 0m", 64, "--checkpoint-every", "found 0"),
+    Case("--checkpoint-every often", 64, "--checkpoint-every", "often"),
+    Case("--max-skipped 0", 64, "--max-skipped", "found 0"),
+    Case("--stall-warning 0", 64, "--stall-warning", "found 0"),
+    Case("--sample-length -1", 64, "--sample-length", "found -1"),
+    Case("--max-steps 0", 64, "--max-steps", "found 0"),
+    Case("--resume nothing", 64, "--resume", "'nothing'"),
+    Case("--run-dir file --resume nothing", 64, "'nothing'"),
+    Case("lr-find --steps 0", 64, "--steps", "found 0"),
+    Case("sample --checkpoint a.txt --temperature -1", 64, "--temperature", "found -1"),
+    Case("sample --checkpoint a.txt --top-p 0", 64, "--top-p", "found 0"),
     // Data.
     Case("--train empty", 65, "'empty'", "no text"),
     Case("--train short --bs 64", 65, "too short", "128", "found 9"),
@@ -60,6 +80,11 @@ import Testing
     Case("--train nothing", 65, "no files"),
     Case("--train a.txt --valid-fraction 0.9999", 65, "too short"),
     Case("--train sparse --unit byte", 65, "'sparse'", "too large"),
+    Case("--train /dev/zero", 65, "'/dev/zero'", "device"),
+    Case("--config unknown.yaml", 65, "unknown.yaml", "hiden"),
+    Case("--config types.yaml", 65, "types.yaml", "hidden"),
+    Case("--config broken.yaml", 65, "broken.yaml", "YAML"),
+    Case("--config /dev/zero", 74, "/dev/zero", "too large"),
     // Of all ranks only rank 0 does other work than training.
     Case("inspect a.txt", 65, "a.txt", "safetensors"),
     Case("sample --checkpoint empty", 65, "'empty'", "0 bytes"),
@@ -85,6 +110,10 @@ import Testing
     directory.write("same", String(repeating: "a", count: 1000))
     directory.write("latin1", Array("some".utf8) + [0xE9] + Array(repeating: 0x61, count: 1000))
     directory.write("file", "x")
+    directory.write("options.yaml", "hidden: 8")
+    directory.write("unknown.yaml", "hiden: 8")
+    directory.write("types.yaml", "hidden: wide")
+    directory.write("broken.yaml", "hidden: [8")
     truncate(directory.write("sparse", ""), 1 << 42)
     mkfifo(directory.path("pipe"), 0o600)
     try FileManager.default.createDirectory(
@@ -112,6 +141,31 @@ import Testing
     try expect(
       try Program.run("chartrain-dist", bad.arguments, currentDirectory: directory.path, secondsAllowed: 30),
       bad)
+  }
+
+  /// `docs/bad-inputs.md` shows these cases; WRITE_DOCS=1 writes it anew.
+  @Test func theTableInTheDocsIsTrue() throws {
+    let path = Outside.top + "/docs/bad-inputs.md"
+    var page = try String(contentsOfFile: path, encoding: .utf8)
+    let start = try #require(page.range(of: "| --- | --- | --- |\n")).upperBound
+    let rows = try Self.cases.map { bad in
+      // Of several ranks where there must be some for the input to be bad.
+      let outcome = try Program.run(
+        "chartrain-dist", bad.arguments, ranks: bad.words.contains("4 ranks") ? 4 : nil,
+        currentDirectory: directory.path, secondsAllowed: 30)
+      let message = outcome.errorLines.first?.dropFirst("chartrain-dist: error: ".count) ?? ""
+      return "| `\(bad.testDescription)` | \(message.replacing("|", with: "\\|")) | \(outcome.status) |\n"
+    }
+    let table = rows.joined()
+    if ProcessInfo.processInfo.environment["WRITE_DOCS"] == "1" {
+      page.replaceSubrange(start..., with: table)
+      try page.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+    // Machines have other amounts of memory.
+    func withoutSizes(_ text: some StringProtocol) -> String {
+      text.replacing(/[0-9.]+ (GiB|bytes)/, with: "")
+    }
+    #expect(withoutSizes(page[start...]) == withoutSizes(table))
   }
 
   private func expect(_ outcome: Program.Outcome, _ bad: Case) throws {

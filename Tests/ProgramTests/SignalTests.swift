@@ -49,6 +49,68 @@ import Training
     #expect(step == steps("run"))
   }
 
+  // MARK: At bad moments
+
+  /// Starts a run whose options are these.
+  private func start(_ options: [String], until condition: (RunningProgram) -> Bool) throws -> RunningProgram
+  {
+    let program = try RunningProgram(
+      "chartrain-dist", options + ["--run-dir", "run", "--sample-length", "0"], ranks: 2,
+      currentDirectory: directory.path)
+    try program.wait { condition(program) }
+    return program
+  }
+
+  private var checkpoints: [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: directory.path("run") + "/checkpoints")) ?? []
+  }
+
+  private static let large = ["--cell", "lstm", "--layers", "2", "--hidden", "512"]
+
+  /// It is the first that is finished, and there is no other.
+  @Test func inTheFirstStep() throws {
+    let program = try start(
+      Self.large + ["--train", "text.txt", "--bs", "64", "--bptt", "100", "--epochs", "1000"]
+    ) { _ in checkpoints.contains("last.safetensors") }
+    usleep(100_000)
+    try #require(steps("run") == 0)
+    kill(program.ranks[1], SIGTERM)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(steps("run") == 1)
+    #expect(try last("run").progress?.step == 1)
+  }
+
+  /// It is given up, whichever rank is asked, and will be made up for.
+  @Test(arguments: [0, 1]) func inAValidation(rank: Int) throws {
+    directory.write("valid.txt", String(repeating: Self.text, count: 100))
+    let program = try start([
+      "--train", "text.txt", "--valid", "valid.txt", "--hidden", "128", "--bs", "8", "--epochs", "2",
+    ]) { _ in
+      let before = steps("run")
+      usleep(400_000)
+      return before > 0 && steps("run") == before
+    }
+    kill(program.ranks[rank], SIGTERM)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(try last("run").progress?.epochToValidate == 1)
+  }
+
+  /// It is finished, and so is the last one.
+  @Test func whileACheckpointIsWritten() throws {
+    let program = try start(
+      Self.large + ["--train", "text.txt", "--bs", "4", "--bptt", "4", "--checkpoint-every", "1"]
+    ) { _ in steps("run") > 3 && checkpoints.contains { $0.hasPrefix(".") } }
+    kill(program.ranks[1], SIGTERM)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(try last("run").progress?.step == steps("run"))
+    #expect(!checkpoints.contains { $0.hasPrefix(".") })
+  }
+
+  // MARK: To the launcher, and on
+
   /// mpirun passes it on to all ranks.
   @Test func aSignalToTheLauncherStopsAll() throws {
     let program = try start("run", ranks: 2)

@@ -133,6 +133,25 @@ public final class RunningProgram {
       .sorted { $0.rank < $1.rank }.map(\.process)
   }
 
+  /// The processes of a program that have been given `argument`.
+  public static func processes(withArgument argument: String, named name: String) -> [pid_t] {
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+    return all.filter { process in
+      let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+      let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+      return words.first?.hasSuffix(name) == true && words.contains(argument)
+    }
+  }
+
+  /// What a process has in memory, nil if there is none any more.
+  public static func residentKiB(_ process: pid_t) -> Double? {
+    let status = FileManager.default.contents(atPath: "/proc/\(process)/status") ?? Data()
+    let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    return line?.split(separator: " ").dropLast().last.flatMap {
+      Double($0.trimmingCharacters(in: .whitespaces))
+    }
+  }
+
   /// Whether there is such a process, and not only what its parent has yet to ask of it.
   private static func isAlive(_ process: pid_t) -> Bool {
     guard let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return false }

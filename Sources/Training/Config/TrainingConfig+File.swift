@@ -11,13 +11,15 @@ public struct ConfigFileError: Error, CustomStringConvertible {
 }
 
 extension TrainingConfig {
+  /// A larger file of options is something else.
+  static let maximumFileSize = 1 << 20
+
   /// Reads options from a YAML or JSON file; what it does not name keeps its default. The `config.json` of a run is
   /// such a file; the directory it was written to is not taken from it.
   ///
   /// - Throws: ``ConfigFileError``, or `StorageError`.
   public init(file path: String) throws {
-    var bytes: [UInt8] = []
-    try readPieces(of: path) { bytes += $0 }
+    let bytes = try readWhole(path, limit: Self.maximumFileSize)
     do {
       // JSON is YAML.
       self = try YAMLDecoder().decode(TrainingConfig.self, from: Data(bytes))

@@ -21,8 +21,7 @@ public struct MetricsFile: Sendable {
   public init(directory: String) throws {
     struct Kind: Decodable { let kind: String }
     let path = directory + "/metrics.jsonl"
-    var bytes: [UInt8] = []
-    try readPieces(of: path) { bytes += $0 }
+    let bytes = try readWhole(path, limit: physicalMemoryBytes() / 4)
     var steps: [Step] = []
     var epochs: [Epoch] = []
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {

@@ -134,9 +134,7 @@ extension RunDirectory {
   ///
   /// - Throws: `StorageError`.
   func configText() throws -> String {
-    var bytes: [UInt8] = []
-    try readPieces(of: config) { bytes += $0 }
-    return String(decoding: bytes, as: UTF8.self)
+    String(decoding: try readWhole(config, limit: TrainingConfig.maximumFileSize), as: UTF8.self)
   }
 
   /// The training checkpoint of the most steps that can be read whole.
@@ -174,8 +172,7 @@ extension RunDirectory {
       let epoch: Int
     }
     guard kind(of: metrics) != .nothing else { return }
-    var text: [UInt8] = []
-    try readPieces(of: metrics) { text += $0 }
+    let text = try readWhole(metrics, limit: physicalMemoryBytes() / 4)
     let kept = text.split(separator: UInt8(ascii: "\n")).filter { line in
       guard let line = try? JSON.decode(Line.self, from: String(decoding: line, as: UTF8.self)) else {
         return false

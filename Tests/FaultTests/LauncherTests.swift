@@ -1,0 +1,67 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// `launch/train` and `launch/supervise`, with real signals and real deaths.
+@Suite struct LauncherTests {
+  private let directory = TemporaryDirectory()
+  private var run: FaultRun { FaultRun(directory: directory, name: "run") }
+  private static let environment = ["CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "BACKOFF": "0"]
+
+  private func start(_ script: String, steps: Int, ranks: Int) throws -> RunningProgram {
+    try RunningProgram(
+      [Outside.top + "/launch/" + script] + FaultRun.options(directory, steps: steps)
+        + ["--run-dir", run.path],
+      environment: Self.environment.merging(["RANKS": "\(ranks)"]) { $1 })
+  }
+
+  /// The processes of the run.
+  private var ranks: [pid_t] { RunningProgram.processes(withArgument: run.path, named: "chartrain-dist") }
+
+  @Test(arguments: ["train", "supervise"], [SIGTERM, SIGINT, SIGUSR1])
+  func aSignalStopsTheRun(script: String, signal: Int32) throws {
+    let program = try start(script, steps: 1_000_000, ranks: 2)
+    try program.wait { run.steps > 5 }
+    kill(program.process, signal)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(try run.last.progress?.step == run.steps)
+  }
+
+  @Test func aRankThatIsKilledIsNamed() throws {
+    let program = try start("train", steps: 1_000_000, ranks: 3)
+    try program.wait { run.steps > 5 && ranks.count == 3 }
+    kill(ranks[1], SIGKILL)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 128 + SIGKILL)
+    let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("train: error: ") }
+    #expect(lines.count == 1, "\(outcome.errors)")
+    #expect(
+      lines.first?.contains(/rank [012] on .* exited on signal 9/) == true, "\(outcome.errors)")
+    #expect(ranks.isEmpty)
+  }
+
+  @Test func supervisedRunsGoOnUntilTheEnd() throws {
+    let steps = 3000
+    let program = try start("supervise", steps: steps, ranks: 2)
+    for _ in 0..<3 {
+      let before = run.steps
+      try program.wait { ranks.count == 2 && run.steps > before + 60 }
+      kill(ranks[1], SIGKILL)
+      try program.wait { ranks.isEmpty || run.steps < before }
+    }
+    let outcome = try program.outcome()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
+    #expect(try run.last.progress?.restarts == 3)
+  }
+
+  /// What another try would find again is not tried again.
+  @Test func badInputIsNotTriedAgain() throws {
+    let outcome = try Program.run(
+      [Outside.top + "/launch/supervise", "--bs", "0", "--run-dir", run.path], environment: Self.environment)
+    #expect(outcome.status == 64)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+  }
+}
