@@ -20,7 +20,8 @@ public struct Checksum: Equatable, Sendable {
     Self.tables.withUnsafeBufferPointer { tables in
       for word in 0..<words {
         var rest =
-          UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)) ^ UInt64(register)
+          UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self))
+          ^ UInt64(register)
         register = 0
         for table in 0..<8 {
           register ^= tables[(7 - table) << 8 | Int(UInt8(truncatingIfNeeded: rest))]
@@ -36,8 +37,10 @@ public struct Checksum: Equatable, Sendable {
 
   /// Table `n` at `256 * n`: what a byte has become `n` bytes later.
   private static let tables: [UInt32] = {
-    var tables = (0..<256).map { byte in
-      (0..<8).reduce(UInt32(byte)) { rest, _ in rest & 1 == 1 ? 0xEDB8_8320 ^ (rest >> 1) : rest >> 1 }
+    var tables = (0..<256).map { byte -> UInt32 in
+      var rest = UInt32(byte)
+      for _ in 0..<8 { rest = (rest >> 1) ^ (rest & 1 == 1 ? 0xEDB8_8320 : 0) }
+      return rest
     }
     for index in 0..<7 * 256 {
       let before = tables[index]

@@ -31,7 +31,7 @@ struct DiskFullTests {
   /// Nothing but the first checkpoint fits: the run goes on to its end, and says that it could not be saved and what could.
   @Test func whereNothingFitsTheEndSaysSo() throws {
     let outcome = try run(
-      #""$@"; status=$?"#, size: "700k", steps: 400)
+      #""$@"; status=$?"#, size: "500k", steps: 400)
     #expect(outcome.status == 74, "\(outcome.errors)")
     #expect(outcome.errors.contains("No space left on device"), "\(outcome.errors)")
     #expect(outcome.errorLines.last?.contains("the last good one is") == true, "\(outcome.errors)")

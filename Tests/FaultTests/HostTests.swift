@@ -76,9 +76,12 @@ private final class Hosts {
   let file: String
   private static let script = Outside.top + "/Tests/Hosts/hosts"
   private let environment: [String: String]
+  /// What `down` must know is in it.
+  private let directory: TemporaryDirectory
 
   /// One slot on each.
   init(_ count: Int, _ directory: TemporaryDirectory) throws {
+    self.directory = directory
     environment = ["HOSTS_DIR": directory.path("hosts")]
     file = directory.path("hostfile")
     try tell("up", "\(count)")

@@ -104,6 +104,27 @@ import Training
     #expect(try lines("run").filter { $0.contains(#""kind":"epoch""#) } == epochs)
   }
 
+  /// However much has been noted before, and after the checkpoint.
+  @Test func linesThatAreWrittenAgainAreTakenAway() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let path = config.runDir! + "/metrics.jsonl"
+    let own = try String(contentsOfFile: path, encoding: .utf8)
+    // More than is looked at at once.
+    let padding = String(repeating: " ", count: 200)
+    let before = (0..<8000).map { #"{"kind":"step","step":\#($0 % 5),"epoch":1,"loss":1\#(padding)}"# + "\n" }
+      .joined()
+    let after = (6..<8000).map { #"{"kind":"step","step":\#($0),"epoch":1,"loss":1\#(padding)}"# + "\n" }
+      .joined()
+    try (before + own + after + #"{"kind":"step","st"#).write(toFile: path, atomically: true, encoding: .utf8)
+    try resume("run", ranks: 1) { $0.maxSteps = 8 }
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    #expect(text.hasPrefix(before), "lines of earlier steps have changed")
+    let steps = text.dropFirst(before.count).split(separator: "\n").filter { $0.contains(#""kind":"step""#) }
+    #expect(steps.count == 8 && steps.allSatisfy { !$0.contains(padding) }, "\(steps.count) steps")
+  }
+
   /// A run that diverged stops again at the next step that is not finite.
   @Test func aDivergedRunStopsAgain() throws {
     var config = config("run")

@@ -160,27 +160,4 @@ extension RunDirectory {
     }
     return best
   }
-
-  /// Gives `directory`, which may be this one, the lines of `metrics.jsonl` without those that were written after `progress`, and will be
-  /// written again.
-  ///
-  /// - Throws: `StorageError`.
-  func copyMetrics(to directory: RunDirectory, until progress: Progress) throws {
-    struct Line: Decodable {
-      let kind: String
-      let step: Int
-      let epoch: Int
-    }
-    guard kind(of: metrics) != .nothing else { return }
-    let text = try readWhole(metrics, limit: physicalMemoryBytes() / 4)
-    let kept = text.split(separator: UInt8(ascii: "\n")).filter { line in
-      guard let line = try? JSON.decode(Line.self, from: String(decoding: line, as: UTF8.self)) else {
-        return false
-      }
-      return line.step <= progress.step && (line.kind == "step" || line.epoch <= progress.epoch)
-    }
-    try writeAtomically(to: directory.metrics) { file in
-      for line in kept { try file.write(String(decoding: line, as: UTF8.self) + "\n") }
-    }
-  }
 }

@@ -18,7 +18,7 @@ struct ConsoleLogHandler: LogHandler {
   static func logger(quiet: Bool, verbose: Bool, speaks: Bool) -> Logger {
     Logger(label: "chartrain-dist") { _ in
       guard speaks else { return SwiftLogNoOpLogHandler() }
-      return ConsoleLogHandler(logLevel: quiet ? .error : verbose ? .debug : .notice)
+      return ConsoleLogHandler(logLevel: quiet ? .warning : verbose ? .debug : .notice)
     }
   }
 }

@@ -95,7 +95,7 @@ struct RunOptions: ParsableArguments {
     transform: Number.whole)
   var threads: Int?
 
-  @Flag(inversion: .prefixedNo, help: "Print nothing but errors.")
+  @Flag(inversion: .prefixedNo, help: "Print nothing but warnings and errors.")
   var quiet: Bool?
 
   @Flag(inversion: .prefixedNo, help: "Print more about what happens.")
