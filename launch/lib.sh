@@ -101,29 +101,42 @@ shorten() {
 
 # Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
+# What it and the program say goes to standard error, and to the file $errors where that is set.
 run_mpi() {
-  local mpi filter status=0 interrupts=0 launcher=$BASHPID reaper=''
+  local mpi='' filter status=0 stops=0 interrupts=0 reaper=''
+  tell() { [ -z "$mpi" ] || kill "-$1" "$mpi" 2>/dev/null || true; }
+  trap 'stops=1; tell USR1' TERM USR1 HUP
+  trap 'stops=1; interrupts=$((interrupts + 1)); if [ "$interrupts" -gt 1 ]; then tell KILL; else tell USR1; fi' INT
+  trap 'tell KILL' ABRT
+  trap 'tell USR2' USR2
+  # Where a host is gone, mpirun waits for it to end its ranks.
+  trap '[ -n "$reaper" ] || { bash -c "sleep 15; kill -KILL $mpi" >/dev/null 2>&1 & reaper=$!; }' ALRM
   # A crash is one line, not a page.
   export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
   # A host that is cut off is noticed in 5 + 3 * 2 seconds, not in minutes.
   export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=2 OMPI_MCA_oob_tcp_keepalive_probes=3
   # Nor is one that cannot be reached waited for.
   export OMPI_MCA_plm_rsh_args=${OMPI_MCA_plm_rsh_args--o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=3}
-  exec 3> >(trap '' INT TERM HUP USR1; shorten_paragraphs "$launcher" >&2)
+  # What SIGTERM to mpirun itself leaves the ranks to save in.
+  export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-3}
+  local launcher=$BASHPID
+  exec 3> >(trap '' INT TERM HUP USR1 USR2; shorten_paragraphs "$launcher" 2>&1 | tee ${errors:+"$errors"} >&2)
   filter=$!
+  [ "$stops" -eq 0 ] || exit 75
   setsid mpirun -x SWIFT_BACKTRACE "$@" 2>&3 3>&- &
   mpi=$!
   exec 3>&-
-  trap 'kill -USR1 "$mpi"' TERM USR1 HUP
-  trap '[ $((interrupts += 1)) -gt 1 ] && kill -KILL "$mpi" || kill -USR1 "$mpi"' INT
-  # Where a host is gone, mpirun waits for it to end its ranks.
-  trap 'sleep 15 && kill -KILL "$mpi" 2>/dev/null & reaper=$!' ALRM
+  [ "$stops" -eq 0 ] || tell USR1
   # A signal that is trapped ends the wait, not the program.
   while true; do
-    status=0
-    wait "$mpi" 2>/dev/null || status=$?
+    wait "$mpi" 2>/dev/null || true
     kill -0 "$mpi" 2>/dev/null || break
   done
+  # Where a signal ended the last wait too, this one has mpirun's status.
+  status=0
+  wait "$mpi" 2>/dev/null || status=$?
+  # Asked to stop before it could have listened, it had done nothing that must be saved.
+  [ "$stops" -eq 0 ] || [ "$status" -ne $((128 + $(kill -l USR1))) ] || status=75
   [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true
   # What mpirun has started, such as ssh to a host that is gone, may hold on to its standard error.
   { sleep 2; kill -KILL "$filter"; } >/dev/null 2>&1 &

@@ -64,6 +64,7 @@ public final class MPIWorld: World {
   public func set(_ limits: StallLimits) { watch.set(limits) }
   public func whileWaiting(_ body: @escaping () -> Void) { watch.whileWaiting = body }
   public func attend() -> Bool { watch.attend() }
+  public func attend(to what: String, for time: Duration) { watch.attend(to: what, for: time) }
   public func callRoot() { watch.callRoot() }
 
   /// Ends MPI. Every rank must call it.

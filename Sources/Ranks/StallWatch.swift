@@ -41,6 +41,7 @@ final class StallWatch {
   private var working: Set<Int> = []
   private var hasWarned = false
   private var isCalled = false
+  private var nextWarningOfWork = StallLimits().warning
 
   /// Calls of `wait` in which nobody looks at the clock: nearly all waits are shorter.
   private static let patience = 200
@@ -82,6 +83,15 @@ final class StallWatch {
     return isCalled
   }
 
+  /// To be called now and then by a rank that does one thing for `time`, which may never end: storage can hang.
+  func attend(to what: String, for time: Duration) {
+    answer(.works)
+    if time < limits.warning { nextWarningOfWork = limits.warning }
+    guard time >= nextWarningOfWork else { return }
+    nextWarningOfWork = time * 2
+    line.warn("has been \(what) for \(Int(time / .seconds(1))) s")
+  }
+
   /// Asks rank 0 for attention.
   func callRoot() { line.tell(0, .call) }
 
@@ -105,8 +115,8 @@ final class StallWatch {
     let silent = hosts.indices.filter { $0 != rank && !waiting.contains($0) && !working.contains($0) }
     let speaks = hosts.indices.first { !silent.contains($0) } == rank
     if silent.isEmpty, !working.isEmpty {
-      // It takes long, but it is done: ask again in a while.
-      if now - asked >= limits.warning { ask(now) }
+      // It takes long, but it is done: all begins anew.
+      (since, self.asked, hasWarned) = (now, nil, false)
       return
     }
     let seconds = (now - since) / .seconds(1)

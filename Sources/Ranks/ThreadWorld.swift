@@ -124,6 +124,7 @@ public final class ThreadWorld: World {
   public func set(_ limits: StallLimits) {}
   public func whileWaiting(_ body: @escaping () -> Void) {}
   public func attend() -> Bool { false }
+  public func attend(to what: String, for time: Duration) {}
   public func callRoot() {}
 
   /// Shows every rank's pointer to every rank while all run `body`.

@@ -23,8 +23,10 @@ extension World {
   }
 
   /// As ``onRoot(_:)``, for what may take minutes: the other ranks know that rank 0 is at it. `body` must not communicate.
-  public func onRootForLong<Result>(_ body: () throws -> Result) throws -> Result? {
-    try settled(isRoot ? attending(body) : nil)
+  ///
+  /// - Parameter what: what it does, such as "writing a checkpoint", for the user of whom it asks patience.
+  public func onRoot<Result>(_ what: String, _ body: () throws -> Result) throws -> Result? {
+    try settled(isRoot ? attending(what, body) : nil)
   }
 
   private func settled<Result>(_ outcome: Swift.Result<Result, any Error>?) throws -> Result? {
@@ -42,7 +44,9 @@ extension World {
   }
 
   /// Runs `body` on a thread of its own while this one, which alone may communicate, answers the other ranks.
-  private func attending<Result>(_ body: () throws -> Result) -> Swift.Result<Result, any Error> {
+  private func attending<Result>(_ what: String, _ body: () throws -> Result)
+    -> Swift.Result<Result, any Error>
+  {
     withoutActuallyEscaping(body) { body in
       let job = UncheckedJob(body: body)
       let end = DispatchSemaphore(value: 0)
@@ -50,7 +54,11 @@ extension World {
         defer { end.signal() }
         job.outcome = Swift.Result(catching: job.body)
       }
-      while end.wait(timeout: .now() + .milliseconds(10)) == .timedOut { _ = attend() }
+      let clock = ContinuousClock()
+      let start = clock.now
+      while end.wait(timeout: .now() + .milliseconds(10)) == .timedOut {
+        attend(to: what, for: clock.now - start)
+      }
       _ = thread.join()
       return job.outcome!
     }

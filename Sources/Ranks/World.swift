@@ -43,6 +43,10 @@ public protocol World: AnyObject {
   ///
   /// - Returns: whether another rank has called for attention.
   func attend() -> Bool
+  /// As ``attend()``, for one thing that is done for long; it is said when that is very long.
+  ///
+  /// - Parameter what: such as "writing a checkpoint".
+  func attend(to what: String, for time: Duration)
   /// Asks rank 0 for attention, if it can give any.
   func callRoot()
 }

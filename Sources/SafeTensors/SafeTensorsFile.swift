@@ -3,35 +3,33 @@ import Storage
 
 /// A safetensors file whose header has been read and checked.
 public struct SafeTensorsFile: Sendable {
-  public let path: String
   public let header: SafeTensorsHeader
+  private let file: InputFile
   /// Where the data start in the file.
   private let dataOffset: Int
+
+  public var path: String { file.path }
 
   /// - Throws: ``SafeTensorsError`` if it is no safetensors file, `StorageError` if it cannot be read.
   public init(path: String) throws {
     func refuse(_ found: String) -> SafeTensorsError {
       SafeTensorsError(path: path, expected: "a safetensors file", found: found)
     }
-    let lengthBytes: [UInt8]
-    let size: Int
     switch kind(of: path) {
-    case .file(let bytes): (size, lengthBytes) = (bytes, try readBytes(of: path, from: 0, count: 8))
     case .directory: throw refuse("a directory")
     case .pipe: throw refuse("a pipe")
     case .device: throw refuse("a device")
-    // Reading it says why.
-    case .nothing: (size, lengthBytes) = (0, try readBytes(of: path, from: 0, count: 8))
+    case .file, .nothing: file = try InputFile(path)
     }
-    guard size >= 8, lengthBytes.count == 8 else { throw refuse("a file of \(size) bytes") }
+    let size = try file.size()
+    let lengthBytes = try file.bytes(from: 0, count: 8)
+    guard lengthBytes.count == 8 else { throw refuse("a file of \(size) bytes") }
     let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let limit = min(SafeTensorsHeader.maximumLength, size - 8)
     guard length <= UInt64(limit) else { throw refuse("something else: no header at its start") }
     dataOffset = 8 + Int(length)
-    self.path = path
     header = try SafeTensorsHeader(
-      json: try readBytes(of: path, from: 8, count: Int(length)), dataCount: size - dataOffset,
-      path: path)
+      json: try file.bytes(from: 8, count: Int(length)), dataCount: size - dataOffset, path: path)
   }
 
   /// Reads the elements of `tensor`, which must be `F32`, into `values` of the same count.
@@ -43,8 +41,7 @@ public struct SafeTensorsFile: Sendable {
         path: path, expected: "'\(tensor.name)' as F32 with \(values.count) elements",
         found: "\(tensor.type) of shape \(tensor.shape)")
     }
-    let bytes = try readBytes(
-      of: path, from: dataOffset + tensor.bytes.lowerBound, count: tensor.bytes.count)
+    let bytes = try file.bytes(from: dataOffset + tensor.bytes.lowerBound, count: tensor.bytes.count)
     guard bytes.count == tensor.bytes.count else {
       throw SafeTensorsError(path: path, expected: "an unchanged file", found: "one cut short")
     }
@@ -56,12 +53,7 @@ public struct SafeTensorsFile: Sendable {
   /// - Throws: `StorageError`.
   public func dataChecksum() throws -> Checksum {
     var checksum = Checksum()
-    var offset = 0
-    try readPieces(of: path) { piece in
-      let skipped = min(max(0, dataOffset - offset), piece.count)
-      piece.dropFirst(skipped).withUnsafeBytes { checksum.add($0) }
-      offset += piece.count
-    }
+    try file.readPieces(dataOffset..<file.size()) { piece in piece.withUnsafeBytes { checksum.add($0) } }
     return checksum
   }
 }

@@ -25,6 +25,13 @@ public struct OutputFile: ~Copyable {
     try self.init(path, [.append, .create], name: path)
   }
 
+  /// Opens `path`, which is there, to change a part of it.
+  ///
+  /// - Throws: ``StorageError``.
+  public init(changing path: String) throws {
+    try self.init(path, [], name: path)
+  }
+
   deinit {
     try? file.close()
   }
@@ -39,6 +46,24 @@ public struct OutputFile: ~Copyable {
   /// - Throws: ``StorageError``.
   public func write(_ text: String) throws {
     _ = try attempt("write", path) { try file.writeAll(text.utf8) }
+  }
+
+  /// Writes the text over what is at `offset`.
+  ///
+  /// - Throws: ``StorageError``.
+  public func write(_ text: String, at offset: Int) throws {
+    _ = try attempt("write", path) {
+      try file.writeAll(toAbsoluteOffset: Int64(offset), text.utf8)
+    }
+  }
+
+  /// Takes away what is behind the first `size` bytes.
+  ///
+  /// - Throws: ``StorageError``.
+  public func truncate(to size: Int) throws {
+    guard ftruncate(file.rawValue, size) == 0 else {
+      throw StorageError("write", path, Errno(rawValue: errno))
+    }
   }
 
   /// Adds the text at the end, whole or not at all: of what a full disk takes a part of, nothing stays.
@@ -62,7 +87,8 @@ public struct OutputFile: ~Copyable {
 /// Writes the file at `path` so that a crash or a power cut at any moment leaves either the old file or
 /// the new one, whole: a temporary file beside it, synchronised, renamed, the directory synchronised.
 ///
-/// - Throws: ``StorageError``, or what `body` throws; the old file is then untouched.
+/// - Throws: ``StorageError``, or what `body` throws. The old file is then untouched, unless it is only the directory that could not be
+///   synchronised.
 public func writeAtomically(to path: String, _ body: (borrowing OutputFile) throws -> Void) throws {
   try replace(path) { temporary in
     let file = try OutputFile(temporary, [.create, .exclusiveCreate], name: path)

@@ -17,8 +17,9 @@ enum Failure {
     case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
       is VocabularyError:
       EX_DATAERR
-    case is StorageError, is FinalSaveFailed: EX_IOERR
-    case is TrainingRun.Diverged, is RanksDiffer, is DebugFinding, is RankError: EXIT_FAILURE
+    case is StorageError, is FinalSaveFailed, is RunInUse: EX_IOERR
+    case is TrainingRun.Diverged: EX_SOFTWARE
+    case is RanksDiffer, is DebugFinding, is RankError: EXIT_FAILURE
     default: ChartrainDist.exitCode(for: error).rawValue
     }
   }

@@ -65,7 +65,9 @@ import Training
   private func expectGoesOn(_ run: String, _ checksum: String?, _ what: String) throws {
     let resumed = try Program.run("chartrain-dist", ["--resume", directory.path(run)])
     #expect(resumed.status == 0, "\(what): \(resumed.errors)")
-    #expect(try checkpoint(run).checksum == checksum, "\(what)")
+    for name in ["last", "best"] {
+      #expect(try checkpoint(run, name + ".safetensors").checksum == checksum, "\(what): \(name)")
+    }
     let names =
       (try? FileManager.default.contentsOfDirectory(atPath: directory.path(run) + "/checkpoints")) ?? []
     #expect(names.allSatisfy { !$0.hasPrefix(".") }, "\(what): \(names)")
@@ -99,7 +101,9 @@ import Training
         #expect(checkpoints(run) == [], "call \(call)")
         continue
       }
-      #expect(try checkpoint(run).checksum == checksum, "call \(call)")
+      for name in ["last", "best"] {
+        #expect(try checkpoint(run, name + ".safetensors").checksum == checksum, "call \(call): \(name)")
+      }
       for name in checkpoints(run) {
         #expect(throws: Never.self, "call \(call): \(name)") { try checkpoint(run, name).loadParameters() }
       }

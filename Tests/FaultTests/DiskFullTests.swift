@@ -45,11 +45,11 @@ struct DiskFullTests {
     let outcome = try run(
       """
       dd if=/dev/zero of=small/other bs=1k count=3500 2>dd-errors
-      "$@" 2>errors & program=$!
+      timeout -s KILL 50 "$@" 2>errors & program=$!
       until grep -q 'No space left' errors; do sleep 0.05; done
       rm small/other
       until [ "$(grep -c '"failure":null\\|"names":\\["step' small/run/metrics.jsonl)" -gt 3 ]; do sleep 0.05; done
-      kill -TERM $program
+      kill -TERM $(pgrep -P $program)
       wait $program; status=$?; cat errors >&2
       """, size: "4m", steps: 100_000_000)
     #expect(outcome.status == 75, "\(outcome.errors)")

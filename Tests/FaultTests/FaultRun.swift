@@ -9,9 +9,8 @@ struct FaultRun {
   let name: String
 
   var path: String { directory.path(name) }
-  var metrics: String {
-    (try? String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)) ?? ""
-  }
+  private var metricsPath: String { path + "/metrics.jsonl" }
+  var metrics: String { (try? String(contentsOfFile: metricsPath, encoding: .utf8)) ?? "" }
 
   /// Twelve blocks, so that 1, 2, 3 and 4 ranks give the same bits.
   static func options(_ directory: TemporaryDirectory, steps: Int, checkpointEvery: Int = 50) -> [String] {
@@ -27,8 +26,17 @@ struct FaultRun {
     ]
   }
 
-  /// Steps that it has noted.
-  var steps: Int { metrics.components(separatedBy: #""kind":"step""#).count - 1 }
+  /// The last step that it has noted.
+  var steps: Int {
+    guard let file = FileHandle(forReadingAtPath: metricsPath), let size = try? file.seekToEnd() else {
+      return 0
+    }
+    // Long runs have many lines before.
+    try? file.seek(toOffset: size - min(size, 8192))
+    let end = String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
+    let line = end.split(separator: "\n").last { $0.contains(#""kind":"step""#) && $0.hasSuffix("}") }
+    return line?.firstMatch(of: /"step":([0-9]+)/).flatMap { Int($0.1) } ?? 0
+  }
 
   var last: Checkpoint {
     get throws { try Checkpoint(path: path + "/checkpoints/last.safetensors") }

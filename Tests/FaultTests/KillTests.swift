@@ -39,13 +39,15 @@ import Training
         "chartrain-dist",
         begun ? ["--resume", run.path] : options + ["--run-dir", run.path],
         ranks: ranks == 1 && numbers.index(below: 2) == 0 ? nil : ranks)
+      let leftBefore = Set(run.checkpoints)
+      func isWriting() -> Bool { run.checkpoints.contains { $0.hasPrefix(".") && !leftBefore.contains($0) } }
       // Half of the time where a file is being written, if one is soon enough.
       let waitsForWrite = numbers.index(below: 2) == 0
       let moment = Date() + Double(numbers.index(below: 1500)) / 1000
       while Date() < moment { usleep(500) }
       if waitsForWrite {
         let end = Date() + 2
-        while Date() < end, !run.hasTemporaryFiles { usleep(50) }
+        while Date() < end, !isWriting() { usleep(50) }
       }
       let processes = program.ranks
       // One rank, or mpirun, or all at once.
@@ -61,7 +63,7 @@ import Training
       let outcome = try program.outcome(secondsAllowed: 60)
       #expect(outcome.status != 0 && outcome.status != -1, "kill \(kills): status \(outcome.status)")
       #expect(RunningProgram.haveEnded(processes), "kill \(kills): some ranks are left")
-      if run.hasTemporaryFiles { killsInsideWrites += 1 }
+      if isWriting() { killsInsideWrites += 1 }
       guard let last = try lastStep() else { continue }
       mostLost = max(mostLost, run.steps - last)
     }

@@ -74,7 +74,7 @@ public enum UntrustedReader: String, CaseIterable, Sendable {
     sampler.write(3, TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit)) { _ in }
   }
 
-  /// The run of ``Seeds/run(_:)`` with this as its last checkpoint.
+  /// A run with this as its last checkpoint; the text that the one of ``Seeds`` was trained on is there.
   private func goOn(_ input: [UInt8], _ directory: TemporaryDirectory) throws {
     let run = directory.path("run")
     try? FileManager.default.removeItem(atPath: run)

@@ -82,7 +82,7 @@ import Testing
     Case("--train sparse --unit byte", 65, "'sparse'", "too large"),
     Case("--train /dev/zero", 65, "'/dev/zero'", "device"),
     Case("--config unknown.yaml", 65, "unknown.yaml", "hiden"),
-    Case("--config types.yaml", 65, "types.yaml", "hidden"),
+    Case("--config types.yaml", 65, "whole number", "hidden"),
     Case("--config broken.yaml", 65, "broken.yaml", "YAML"),
     Case("--config /dev/zero", 74, "/dev/zero", "too large"),
     // Of all ranks only rank 0 does other work than training.

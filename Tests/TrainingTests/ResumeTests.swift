@@ -231,7 +231,14 @@ import Training
     let last = config.runDir! + "/checkpoints/last.safetensors"
     let data = try Data(contentsOf: URL(fileURLWithPath: last))
     try data.dropLast(100).write(to: URL(fileURLWithPath: last))
-    try resume("run", ranks: 2) { $0.maxSteps = 60 }
+    let path = config.runDir!
+    let summaries = Summaries()
+    _ = try ThreadWorld.run(size: 2) { world in
+      let logger = TrainingFixture.silentLogger
+      let start = try RunStart(resuming: path, world, logger) { $0.maxSteps = 60 }
+      try TrainingRun(start, world, summaries, logger).run()
+    }
+    #expect(summaries.all.map(\.resumedAtStep) == [40])
     let steps = try lines("run").filter { $0.contains(#""kind":"step""#) }
     #expect(steps.count == 60)
   }
@@ -263,6 +270,17 @@ import Training
         tensors: tensors.map { .init(name: $0.name, shape: $0.shape, values: $1.buffer.elements) })
     }
     #expect(throws: AgreedFailure.self) { try resume("run", ranks: 2) { $0.maxSteps = 9 } }
+  }
+
+  private final class Summaries: RunObserver, @unchecked Sendable {
+    private(set) var all: [RunSummary] = []
+
+    func runBegan(_ summary: RunSummary) { all.append(summary) }
+    func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+    func validationAdvanced(characters: Int, of total: Int) {}
+    func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
+    func sampled(_ text: String) {}
+    func runEnded(_ report: RunReport) {}
   }
 
   private final class FloatBlock {

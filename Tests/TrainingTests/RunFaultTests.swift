@@ -115,21 +115,53 @@ import Training
   // MARK: Numbers
 
   /// Numbers that go wrong for a while: back to the last checkpoint, at half the rate, and on to the end.
-  @Test(arguments: [1, 3])
-  func aRunGoesBackAndGoesOn(ranks: Int) throws {
+  @Test(arguments: [1, 3], [1, 10])
+  func aRunGoesBackAndGoesOn(ranks: Int, checkpointEvery: Int) throws {
     var config = config("run")
-    config.checkpointEvery = .steps(10)
+    config.checkpointEvery = .steps(checkpointEvery)
     config.maxSkipped = 3
     let ending = try run(config, ranks: ranks, inspectors: { [Poison(fromStep: 25)] })
     #expect(ending == .finished)
     let progress = try #require(try last(config).progress)
     #expect(progress.rewinds == 1 && progress.rateFactor == 0.5 && progress.skippedBeforeRewinds == 3)
     let rewind = try #require(try lines("rewind", config).first)
-    #expect(rewind["step"] as? Int == 20 && rewind["fromStep"] as? Int == 28)
+    // Not to where it had gone wrong already.
+    let good = checkpointEvery == 1 ? 25 : 20
+    #expect(rewind["step"] as? Int == good && rewind["fromStep"] as? Int == 28)
     let steps = try lines("step", config)
     #expect(steps.map { $0["step"] as? Int } == Array(1...steps.count))
-    #expect(steps[19]["learningRate"] as? Double == 0.01 && steps[20]["learningRate"] as? Double == 0.005)
+    #expect(
+      steps[good - 1]["learningRate"] as? Double == 0.01 && steps[good]["learningRate"] as? Double == 0.005)
     #expect(steps.allSatisfy { $0["skipped"] as? Bool == false })
+  }
+
+  /// Where the last checkpoint is of no use itself, the one before is taken; and a run that goes on later takes neither up again.
+  @Test func aRunGoesBackFurther() throws {
+    var config = config("run")
+    config.checkpointEvery = .steps(10)
+    config.maxSkipped = 3
+    let poison: @Sendable () -> [any StepInspector] = { [Poison(fromStep: 20, rewinds: 2)] }
+    config.maxSteps = 31
+    #expect(try run(config, inspectors: poison) == .maximumSteps)
+    #expect(try lines("rewind", config).compactMap { $0["step"] as? Int } == [10])
+    let progress = try #require(try last(config).progress)
+    #expect(progress.rewinds == 2 && progress.rateFactor == 0.25 && progress.skippedBeforeRewinds == 6)
+    let steps = try lines("step", config)
+    #expect(steps.map { $0["step"] as? Int } == Array(1...31))
+  }
+
+  /// Where there is no good one, that is said, and what was saved before stays.
+  @Test func aRunThatStaysBadEnds() throws {
+    var config = config("run")
+    config.checkpointEvery = .steps(10)
+    config.maxSkipped = 3
+    #expect {
+      _ = try run(config, inspectors: { [Poison(fromStep: 15, rewinds: .max)] })
+    } throws: { error in
+      guard let cause = (error as? AgreedFailure)?.cause as? TrainingRun.Diverged else { return false }
+      return cause.checkpoint?.hasSuffix("last.safetensors") == true
+    }
+    #expect(try last(config).progress?.step ?? .max <= 10)
   }
 
   // MARK: Storage
@@ -148,6 +180,23 @@ import Training
     #expect(ending == .finished)
     let failures = try lines("checkpoint", config).compactMap { $0["failure"] as? String }
     #expect(failures.count >= 1 && failures.allSatisfy { $0.contains(path) }, "\(failures)")
+    #expect(try checksum(config) == checksum(whole))
+  }
+
+  /// The whole directory goes away: what the end makes can be gone on with.
+  @Test func theRunOutlivesItsDirectory() throws {
+    let whole = config("whole")
+    #expect(try run(whole) == .finished)
+    let config = config("run")
+    let path = config.runDir!
+    let calls = Counter()
+    let ending = try run(
+      config, ranks: 1,
+      observer: {
+        EpochNoter { if $0 == 1 { try? FileManager.default.moveItem(atPath: path, toPath: path + "-away") } }
+      }, requests: { _ in calls.next() == 60 ? .stop : [] })
+    #expect(ending == .request)
+    #expect(try run(config, resumes: true) == .finished)
     #expect(try checksum(config) == checksum(whole))
   }
 
@@ -184,7 +233,7 @@ import Training
         }
       })
     #expect(
-      refusals.all.count == 3 && refusals.all.allSatisfy { $0.contains("a run that has ended") },
+      refusals.all.count == 3 && refusals.all.allSatisfy { $0.contains("one that has ended") },
       "\(refusals.all)")
   }
 
@@ -267,14 +316,18 @@ private final class EpochNoter: RunObserver {
   func runEnded(_ report: RunReport) {}
 }
 
-/// Makes the hidden state no number at every step from one on, until the run has gone back.
+/// Makes the hidden state no number at every step from one on, until the run has gone back so often.
 private final class Poison: StepInspector {
   private let fromStep: Int
+  private let rewinds: Int
 
-  init(fromStep: Int) { self.fromStep = fromStep }
+  init(fromStep: Int, rewinds: Int = 1) {
+    self.fromStep = fromStep
+    self.rewinds = rewinds
+  }
 
   func stepBegins(_ trainer: Trainer) {
-    guard trainer.progress.rewinds == 0, trainer.progress.step >= fromStep else { return }
+    guard trainer.progress.rewinds < rewinds, trainer.progress.step >= fromStep else { return }
     trainer.state.h[0] = .nan
   }
 }

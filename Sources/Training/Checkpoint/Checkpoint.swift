@@ -106,6 +106,17 @@ public struct Checkpoint: Sendable {
 }
 
 extension DecodingError {
+  private static func name(of type: Any.Type) -> String? {
+    switch type {
+    case is Bool.Type: "true or false"
+    case is any FixedWidthInteger.Type: "a whole number"
+    case is any BinaryFloatingPoint.Type: "a number"
+    case is String.Type: "text"
+    case is [Any].Type: "a list"
+    default: nil
+    }
+  }
+
   /// What is wrong, and where, in a few words.
   var summary: String {
     func place(_ context: Context) -> String {
@@ -114,7 +125,9 @@ extension DecodingError {
     }
     return switch self {
     case .keyNotFound(let key, _): "no '\(key.stringValue)'"
-    case .typeMismatch(_, let context): "a value of another type\(place(context))"
+    case .typeMismatch(let type, let context):
+      Self.name(of: type).map { "expected \($0)\(place(context)), found something else" }
+        ?? "a value of another type\(place(context))"
     case .valueNotFound(_, let context): "null\(place(context))"
     case .dataCorrupted(let context): context.debugDescription + place(context)
     @unknown default: "something else"

@@ -13,6 +13,8 @@ final class CheckpointWriter: Sendable {
     let seconds: Double
     /// Nil where it was written.
     let failure: Failure?
+    /// Why an older one that is not to be kept is still there.
+    let pruningFailure: (any Error)?
   }
 
   /// Why a checkpoint was not written.
@@ -36,6 +38,8 @@ final class CheckpointWriter: Sendable {
   /// Entered while something is being written.
   private let writing = DispatchGroup()
   private let outcomes = Mutex<[Outcome]>([])
+  /// Names that the snapshot should have in the directory, and has not.
+  private let missing = Mutex<[String]>([])
   private let pruner: StepCheckpoints
 
   /// - Throws: `StorageError` if the directory cannot be read.
@@ -50,14 +54,22 @@ final class CheckpointWriter: Sendable {
   /// - Parameter names: of the files, such as `last`: one is written, the others are second names of it.
   func write(_ names: [String], _ trainer: Trainer, _ states: CollectedStates) throws {
     wait()
+    // What will not come again has its last chance to be written.
+    for name in missing.withLock({ $0 }) where name != "last" && !name.hasPrefix("step-") {
+      try? snapshot.write(to: directory.checkpoint(name))
+    }
     try snapshot.take(trainer, states, vocabulary)
     let clock = ContinuousClock()
     let began = clock.now
     queue.async(group: writing) { [self] in
       let failure = writeFiles(names)
+      missing.withLock { $0 = if case .storage = failure { names } else { [] } }
+      var pruningFailure: (any Error)?
+      if failure == nil { do { try pruner.add(names) } catch { pruningFailure = error } }
       let outcome = Outcome(
         progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
-        failure: failure)
+        failure: failure,
+        pruningFailure: pruningFailure)
       outcomes.withLock { $0.append(outcome) }
     }
   }
@@ -77,11 +89,10 @@ final class CheckpointWriter: Sendable {
     _ = writing.wait(timeout: .now() + (time / .seconds(1)))
   }
 
-  /// Writes the last snapshot once more, as `last`, in a directory that may have gone in the meantime; waits for it.
-  func writeLastAgain() throws {
+  /// Writes the last snapshot once more under the names that it lacks; waits for it.
+  func writeAgain() throws {
     wait()
-    try makeDirectories(directory.checkpoints)
-    try snapshot.write(to: directory.checkpoint("last"))
+    for name in missing.withLock({ $0 }) { try snapshot.write(to: directory.checkpoint(name)) }
   }
 
   private func writeFiles(_ names: [String]) -> Failure? {
@@ -92,7 +103,6 @@ final class CheckpointWriter: Sendable {
       for path in paths.dropFirst() {
         do { try linkAtomically(paths[0], as: path) } catch { try snapshot.write(to: path) }
       }
-      try pruner.add(names)
       return nil
     } catch { return .storage(error) }
   }

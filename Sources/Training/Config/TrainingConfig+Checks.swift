@@ -54,7 +54,7 @@ extension TrainingConfig {
       ("dropout", dropout), ("dropout-output", dropoutOutput), ("dropout-embedding", dropoutEmbedding),
       ("weight-drop", weightDrop),
     ] {
-      try require(option, "at least 0 and below 1", Double(rate), rate >= 0 && rate < 1)
+      try require(option, "at least 0 and below 1", rate, rate >= 0 && rate < 1)
     }
     try require(
       "valid-fraction", "above 0 and below 1", validFraction, validFraction > 0 && validFraction < 1)
@@ -89,6 +89,9 @@ extension TrainingConfig {
     for (option, seconds) in [("stall-warning", stallWarning), ("stall-timeout", stallTimeout)] {
       try require(option, "above 0 and at most 1e9 seconds", seconds, seconds > 0 && seconds <= 1e9)
     }
+    try require(
+      "stall-timeout", "at least --stall-warning (\(stallWarning))", stallTimeout,
+      stallTimeout >= stallWarning)
     try require("keep", keep, in: 1...Int.max)
     try require("sample-length", sampleLength, in: 0...1_000_000)
     try require("blocks", blocks, in: 1...Self.maximumBlocks)
@@ -107,7 +110,9 @@ extension TrainingConfig {
     }
   }
 
-  private func require(_ option: String, _ expected: String, _ value: Double, _ holds: Bool) throws {
+  private func require(_ option: String, _ expected: String, _ value: some BinaryFloatingPoint, _ holds: Bool)
+    throws
+  {
     guard holds else { throw OptionError(option: option, expected: expected, found: "\(value)") }
   }
 }

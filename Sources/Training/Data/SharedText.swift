@@ -28,7 +28,7 @@ public struct SharedText {
   ///
   /// - Throws: on all ranks ``Ranks/AgreedFailure`` if rank 0 could not read or use the text.
   public init(_ config: TrainingConfig, _ world: any World) throws {
-    let prepared = try world.onRootForLong {
+    let prepared = try world.onRoot("reading the text") {
       let text = try PreparedText(
         train: config.trainSource, valid: config.validSource,
         validFraction: config.validate ? config.validFraction : 0,

@@ -34,7 +34,7 @@ public struct RunDirectory: Sendable {
   public init(creating path: String?) throws {
     if let path {
       self.path = path
-      guard kind(of: config) == .nothing else {
+      guard kind(of: config) == .nothing, try !hasCheckpoints else {
         throw OptionError(
           option: "run-dir", expected: "a directory without a run",
           found: "one in '\(path)'; choose another, or go on with that one by --resume")
@@ -45,16 +45,40 @@ public struct RunDirectory: Sendable {
     try makeDirectories(self.path)
   }
 
+  /// Writes `config.json`.
+  ///
+  /// - Throws: `StorageError`.
+  func write(_ config: TrainingConfig) throws {
+    let page = try JSON.page(config) + "\n"
+    try writeAtomically(to: self.config) { try $0.write(page) }
+  }
+
+  /// Makes it again where somebody has taken it away.
+  ///
+  /// - Throws: `StorageError`.
+  func restore(_ config: TrainingConfig) throws {
+    try makeDirectories(checkpoints)
+    if kind(of: self.config) == .nothing { try write(config) }
+  }
+
   /// Keeps other processes from writing the same run, until this one ends.
   ///
-  /// - Throws: ``OptionError`` if another does, `StorageError`.
+  /// - Throws: ``RunInUse`` if another does, `StorageError`.
   func lock() throws -> FileLock {
-    guard let lock = try FileLock(on: path) else {
-      throw OptionError(
-        option: "resume", expected: "a run that has ended", found: "one that goes on in '\(path)'")
-    }
+    try waitUntilUnused()
+    guard let lock = try FileLock(at: lockPath) else { throw RunInUse(path: path) }
     return lock
   }
+
+  /// Waits for a process that is just ending: after mpirun has been killed, its ranks live for another second.
+  ///
+  /// - Throws: ``RunInUse`` if another process writes this run.
+  func waitUntilUnused() throws {
+    for _ in 0..<30 where FileLock.isHeld(at: lockPath) { usleep(100_000) }
+    if FileLock.isHeld(at: lockPath) { throw RunInUse(path: path) }
+  }
+
+  private var lockPath: String { path + "/.lock" }
 
   /// Makes `runs/<date-time>`, or one with a number behind it where another run started in the same second.
   private static func newDefault() throws -> String {
@@ -77,4 +101,13 @@ public struct RunDirectory: Sendable {
   }
 
   private static let parent = "runs"
+}
+
+/// A run that another process writes.
+public struct RunInUse: Error, CustomStringConvertible {
+  public let path: String
+
+  public var description: String {
+    "the run in '\(path)': expected one that has ended, found one that another process goes on with"
+  }
 }

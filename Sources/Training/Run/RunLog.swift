@@ -7,10 +7,8 @@ final class RunLog {
   private let path: String
   private let logger: Logger
   private var file: OutputFile
-  /// In a row.
-  private var lostLines = 0
-  /// Times that the storage began to take no lines.
-  private(set) var failures = 0
+  private(set) var lostLines = 0
+  private var lostInARow = 0
 
   /// - Throws: `StorageError` if the file cannot be opened.
   init(_ path: String, _ logger: Logger) throws {
@@ -21,20 +19,15 @@ final class RunLog {
 
   func add(_ line: String) {
     do {
+      // Somebody may have taken it away.
+      if kind(of: path) == .nothing { file = try OutputFile(appendingTo: path) }
       try file.append(line)
-      if lostLines > 0 { logger.warning("'\(path)' takes lines again; \(lostLines) were lost") }
-      lostLines = 0
+      if lostInARow > 0 { logger.warning("'\(path)' takes lines again; \(lostInARow) were lost") }
+      lostInARow = 0
     } catch {
-      if lostLines == 0 {
-        failures += 1
-        logger.warning("\(error): training goes on without")
-      }
+      if lostInARow == 0 { logger.warning("\(error): training goes on without") }
+      lostInARow += 1
       lostLines += 1
     }
   }
-
-  /// Opens the file again, which may be another now.
-  ///
-  /// - Throws: `StorageError`.
-  func reopen() throws { file = try OutputFile(appendingTo: path) }
 }

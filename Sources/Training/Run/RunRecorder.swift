@@ -60,12 +60,15 @@ final class RunRecorder {
     self.observer = observer
     self.logger = logger
     lock = try directory.lock()
-    let page = try JSON.page(config) + "\n"
-    try writeAtomically(to: directory.config) { try $0.write(page) }
+    try directory.write(config)
     if start.resumesRun {
       try removeTemporaryFiles(in: directory.path)
       try removeTemporaryFiles(in: directory.checkpoints)
-      try resumed!.copyMetrics(to: directory, until: trainer.progress)
+      if directory.path == resumed!.path {
+        try directory.cutMetrics(after: trainer.progress)
+      } else {
+        try resumed!.copyMetrics(to: directory, until: trainer.progress)
+      }
       trainer.progress.restarts += 1
     }
     writer = try CheckpointWriter(directory, keep: config.keep, text.vocabulary)
@@ -135,17 +138,15 @@ final class RunRecorder {
     observer.epochEnded(line, isBest: isBest)
   }
 
-  /// - Parameter advanced: called after each character.
-  func sample(epoch: Int, advanced: () -> Void) {
+  /// - Parameter isInterrupted: asked after each character.
+  func sample(epoch: Int, isInterrupted: () -> Bool) {
     guard config.sampleLength > 0 else { return }
     var sampler = Sampler(
       trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
       seed: config.seed, number: epoch)
     var bytes: [UInt8] = []
-    sampler.write(config.sampleLength, TokenWriter(text.vocabulary, unit: config.unit)) {
-      bytes += $0
-      advanced()
-    }
+    let writer = TokenWriter(text.vocabulary, unit: config.unit)
+    sampler.write(config.sampleLength, writer, while: { !isInterrupted() }) { bytes += $0 }
     let sample = String(decoding: bytes, as: UTF8.self)
     samples.add("--- epoch \(epoch)\n\(sample)\n")
     observer.sampled(sample)
@@ -186,19 +187,22 @@ final class RunRecorder {
         checkpointsFailed += 1
         logger.warning("checkpoint after step \(progress.step) not written: \(failure)")
       } else {
+        if let failure = outcome.pruningFailure { logger.warning("an old checkpoint stays: \(failure)") }
         checkpointsWritten += 1
         logger.debug("wrote \(names.joined(separator: ", ")) after step \(progress.step)")
       }
     }
   }
 
-  /// The checkpoint from which to go on after the numbers have gone wrong.
+  /// The checkpoint of a step before `limit` from which to go on after the numbers have gone wrong, nil if there is none.
   ///
-  /// - Throws: ``CheckpointError`` if there is none, `StorageError`.
-  func lastGoodCheckpoint() throws -> Checkpoint {
+  /// - Throws: `StorageError`.
+  func lastGoodCheckpoint(before limit: Int) throws -> Checkpoint? {
     writer.wait()
     try noteCheckpoints()
-    return try directory.lastGoodCheckpoint(logger)
+    do {
+      return try directory.lastGoodCheckpoint(logger) { $0.skippedInARow == 0 && $0.step < limit }
+    } catch is CheckpointError { return nil }
   }
 
   /// The path of `last`, nil before it was written.
@@ -215,8 +219,7 @@ final class RunRecorder {
       "went back from step \(fromStep) to \(progress.step), with learning rates times \(progress.rateFactor)")
     // Where the storage takes nothing, old lines stay.
     do {
-      try directory.copyMetrics(to: directory, until: progress)
-      try metrics.reopen()
+      try directory.cutMetrics(after: progress)
     } catch { logger.warning("\(error)") }
     try metrics.add(
       JSON.line(
@@ -235,24 +238,36 @@ final class RunRecorder {
     try noteCheckpoints()
     if case .storage = failureOfLast {
       do {
-        try writer.writeLastAgain()
+        try directory.restore(config)
+        try writer.writeAgain()
         checkpointsWritten += 1
       } catch {
+        observer.runEnded(report(nil))
         let good = try? directory.lastGoodCheckpoint(Logger(label: "") { _ in SwiftLogNoOpLogHandler() })
         throw FinalSaveFailed(
           cause: error, step: trainer.progress.step, lastGood: good?.file.path,
           stepOfLastGood: good?.progress?.step)
       }
     }
+    observer.runEnded(report(ending))
+  }
+
+  /// The run cannot go on.
+  func runFailed() throws {
+    writer.wait()
+    try noteCheckpoints()
+    observer.runEnded(report(nil))
+  }
+
+  private func report(_ ending: TrainingRun.Ending?) -> RunReport {
     let progress = trainer.progress
     let best = directory.checkpoint("best")
-    observer.runEnded(
-      RunReport(
-        ending: ending, directory: directory, step: progress.step,
-        skippedSteps: progress.skippedSteps + progress.skippedBeforeRewinds, rewinds: progress.rewinds,
-        restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
-        checkpointsFailed: checkpointsFailed,
-        best: kind(of: best) == .nothing ? nil : best))
+    return RunReport(
+      ending: ending, directory: directory, step: progress.step,
+      skippedSteps: progress.skippedSteps + progress.skippedBeforeRewinds, rewinds: progress.rewinds,
+      restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
+      checkpointsFailed: checkpointsFailed,
+      lostLines: metrics.lostLines, best: kind(of: best) == .nothing ? nil : best)
   }
 }
 

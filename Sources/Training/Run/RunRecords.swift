@@ -64,7 +64,8 @@ public struct RewindMetrics: Encodable, Equatable, Sendable {
 
 /// What a run has done, in all.
 public struct RunReport: Sendable {
-  public let ending: TrainingRun.Ending
+  /// Nil if the run could not go on.
+  public let ending: TrainingRun.Ending?
   public let directory: RunDirectory
   public let step: Int
   public let skippedSteps: Int
@@ -74,6 +75,8 @@ public struct RunReport: Sendable {
   /// By this process.
   public let checkpointsWritten: Int
   public let checkpointsFailed: Int
+  /// Of `metrics.jsonl`, where the storage took none, by this process.
+  public let lostLines: Int
   /// The path of `best`, nil where there is none.
   public let best: String?
 }

@@ -35,10 +35,11 @@ public struct RunStart {
     resuming directory: String, _ world: any World, _ logger: Logger,
     _ change: (inout TrainingConfig) throws -> Void
   ) throws {
-    let found = try world.onRootForLong { () -> (checkpoint: Checkpoint?, config: String) in
+    let found = try world.onRoot("looking for the last checkpoint") {
+      () -> (checkpoint: Checkpoint?, config: String) in
       let directory = try RunDirectory(existing: directory)
       // Whoever writes it now may be at its checkpoints.
-      _ = try directory.lock()
+      try directory.waitUntilUnused()
       guard try directory.hasCheckpoints else {
         logger.warning("no checkpoint in '\(directory.checkpoints)': the run begins again")
         return (checkpoint: nil, config: try directory.configText())
@@ -139,17 +140,20 @@ extension RunDirectory {
 
   /// The training checkpoint of the most steps that can be read whole.
   ///
+  /// - Parameter isWanted: leaves out others.
   /// - Throws: ``CheckpointError`` if there is none, `StorageError`.
-  func lastGoodCheckpoint(_ logger: Logger) throws -> Checkpoint {
+  func lastGoodCheckpoint(_ logger: Logger, isWanted: (Progress) -> Bool = { _ in true }) throws -> Checkpoint
+  {
     var best: Checkpoint?
     for file in try filesBelow(checkpoints) where file.hasSuffix(".safetensors") {
       do {
         let checkpoint = try Checkpoint(path: file)
-        guard let progress = checkpoint.progress else { continue }
-        // Of two of the same step, the one written after the end of the epoch.
-        if let other = best?.progress, (progress.step, progress.epoch) <= (other.step, other.epoch) {
-          continue
+        guard let progress = checkpoint.progress, isWanted(progress) else { continue }
+        // Later steps of before the run went back count less; of two of the same step, the one written after the end of the epoch is taken.
+        func rank(_ progress: Progress) -> (Int, Int, Int) {
+          (progress.rewinds, progress.step, progress.epoch)
         }
+        if let other = best?.progress, rank(progress) <= rank(other) { continue }
         best = checkpoint
       } catch {
         logger.warning("\(error): not used")

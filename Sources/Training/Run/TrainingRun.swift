@@ -15,6 +15,9 @@ public final class TrainingRun {
   /// Of this rank, not yet sent to all.
   private var pending: RunRequests = []
   private var hasCalledRoot = false
+  private let resumesRun: Bool
+  /// Where the run went back to last.
+  private var stepOfLastRewind: Int?
 
   /// A run whose loss could not be kept finite.
   public struct Diverged: Error, CustomStringConvertible {
@@ -48,6 +51,7 @@ public final class TrainingRun {
     self.world = world
     self.logger = logger
     self.requests = requests
+    resumesRun = start.resumesRun
     world.set(config.stallLimits)
     try world.checkStartedAlike(try config.startTraits())
     try world.onAll { try config.check(ranks: world.size) }
@@ -70,7 +74,7 @@ public final class TrainingRun {
     if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
     }
-    recorder = try world.onRoot {
+    recorder = try world.onRoot("making the run's directory") {
       try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
     }
   }
@@ -112,8 +116,8 @@ public final class TrainingRun {
       trainer.requests = { [] }
       world.whileWaiting {}
     }
-    // So that there is something to go back to from the first step on.
-    if trainer.progress.step == 0 { try save { _ in ["last"] } }
+    // So that there is something to go back to from the first step on, and that a run that goes on has noted with what options, and where.
+    if trainer.progress.step == 0 || resumesRun { try save { _ in ["last"] } }
     var ending: Ending?
     while ending == nil {
       if let epoch = trainer.progress.epochToValidate {
@@ -126,7 +130,7 @@ public final class TrainingRun {
         ending = try runEpoch()
       }
     }
-    try world.onRootForLong { try recorder!.runEnded(ending!) }
+    try world.onRoot("writing the last checkpoint") { try recorder!.runEnded(ending!) }
     return ending!
   }
 
@@ -141,7 +145,10 @@ public final class TrainingRun {
         try save { _ in ["last"] }
         return .request
       }
-      if record.requests.contains(.save) { try save { [$0.stepName, "last"] } }
+      if record.requests.contains(.save) {
+        // Not in the middle of what may have to be gone back from.
+        if record.isFinite { try save { [$0.stepName, "last"] } } else { pending.insert(.save) }
+      }
     }
     if trainer.isAtEndOfEpoch {
       trainer.endEpoch()
@@ -188,8 +195,9 @@ public final class TrainingRun {
       isBest = loss.map { trainer.noteValidLoss($0) } ?? false
       try recorder!.epochEnded(epoch, validLoss: loss, isBest: isBest)
     }
-    try save { _ in isBest ? ["last", "best"] : ["last"] }
-    recorder?.sample(epoch: epoch) { _ = world.attend() }
+    // In this order: a `last` that knows of a best one is not there before it.
+    try save { _ in isBest ? ["best", "last"] : ["last"] }
+    recorder?.sample(epoch: epoch) { world.attend() || takeRequests().contains(.stop) }
     return nil
   }
 
@@ -202,22 +210,32 @@ public final class TrainingRun {
   private func goBack() throws -> Ending? {
     let before = trainer.progress
     guard before.rewinds < config.maxRewinds else { return try stopDiverged() }
-    try trainer.restore(try world.onRootForLong { try recorder!.lastGoodCheckpoint() }, text)
+    // Where nothing good came after the last time, that was not far enough.
+    let isNoBetter = stepOfLastRewind.map { before.step <= $0 + config.maxSkipped } ?? false
+    let limit = isNoBetter ? stepOfLastRewind! : .max
+    let checkpoint =
+      try world.onRoot("looking for the last good checkpoint") {
+        try recorder!.lastGoodCheckpoint(before: limit)
+      } ?? nil
+    guard try world.broadcast(checkpoint != nil) else { return try stopDiverged() }
+    try trainer.restore(checkpoint, text)
+    stepOfLastRewind = trainer.progress.step
     trainer.progress.rewinds = before.rewinds + 1
     trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind
     trainer.progress.restarts = before.restarts
     trainer.progress.skippedBeforeRewinds =
       before.skippedBeforeRewinds + before.skippedSteps - trainer.progress.skippedSteps
-    try recorder?.rewound(fromStep: before.step)
+    try world.onRoot("going back") { try recorder!.rewound(fromStep: before.step) }
+    // A run that goes on from here takes up this one, not those of later steps.
+    try save { _ in ["last"] }
     return nil
   }
 
   private static let rateFactorOfRewind = 0.5
 
-  /// Skipped steps changed nothing: if the step before them left finite parameters, these are saved as the last good ones.
   private func stopDiverged() throws -> Ending? {
-    try save { _ in ["last"] }
     _ = try world.onRoot {
+      try recorder!.runFailed()
       throw Diverged(
         steps: config.maxSkipped, step: trainer.progress.step, rewinds: trainer.progress.rewinds,
         checkpoint: recorder!.lastCheckpoint)
@@ -232,7 +250,7 @@ public final class TrainingRun {
     // What is written down must be what all ranks have, and have used.
     try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
-    try world.onRootForLong { try recorder!.save(names(recorder!), states!) }
+    try world.onRoot("writing a checkpoint") { try recorder!.save(names(recorder!), states!) }
   }
 
   private var isAtMaximumSteps: Bool {

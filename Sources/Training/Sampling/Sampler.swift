@@ -45,9 +45,11 @@ public struct Sampler {
   }
 
   /// Hands the text of the next `count` tokens to `output`, token by token.
-  public mutating func write(_ count: Int, _ writer: TokenWriter, to output: ([UInt8]) -> Void) {
+  public mutating func write(
+    _ count: Int, _ writer: TokenWriter, while isWanted: () -> Bool = { true }, to output: ([UInt8]) -> Void
+  ) {
     var writer = writer
-    for _ in 0..<count { output(writer.write(next())) }
+    for _ in 0..<count where isWanted() { output(writer.write(next())) }
     output(writer.flush())
   }
 

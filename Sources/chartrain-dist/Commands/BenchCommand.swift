@@ -44,6 +44,7 @@ struct BenchCommand: RankedCommand {
     let fixed = config
     try runOnRanks { world in
       setOpenBLASThreads(fixed.threads)
+      world.set(fixed.stallLimits)
       try world.onAll { try fixed.check(ranks: world.size) }
       let text = try SharedText(fixed, world)
       let trainer = try world.onAll { try Trainer(fixed, text, world) }

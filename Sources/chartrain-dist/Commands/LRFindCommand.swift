@@ -46,6 +46,7 @@ struct LRFindCommand: RankedCommand {
     if config.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       setOpenBLASThreads(config.threads)
+      world.set(config.stallLimits)
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }

@@ -81,6 +81,8 @@ final class ConsoleObserver: RunObserver {
     let last = report.directory.checkpoint("last")
     switch report.ending {
     case .finished: break
+    // The error that follows says why.
+    case nil: return
     case .maximumSteps: Terminal.write("stopped as --max-steps says\n")
     case .request:
       Terminal.write("stopped on request; to go on: \(Self.program) --resume \(report.directory.path)\n")
@@ -110,6 +112,7 @@ final class ConsoleObserver: RunObserver {
       times(report.rewinds, "rewind", "rewinds"), times(report.restarts, "restart", "restarts"),
       times(report.checkpointsWritten, "checkpoint written", "checkpoints written"),
       times(report.checkpointsFailed, "checkpoint failed", "checkpoints failed"),
+      times(report.lostLines, "line of metrics lost", "lines of metrics lost"),
     ]
     return parts.compactMap { $0 }.joined(separator: ", ")
   }
