@@ -65,6 +65,7 @@ import Testing
     Case("--checkpoint-every often", 64, "--checkpoint-every", "often"),
     Case("--max-skipped 0", 64, "--max-skipped", "found 0"),
     Case("--stall-warning 0", 64, "--stall-warning", "found 0"),
+    Case("--stall-warning 20 --stall-timeout 10", 64, "--stall-timeout", "found 10"),
     Case("--sample-length -1", 64, "--sample-length", "found -1"),
     Case("--max-steps 0", 64, "--max-steps", "found 0"),
     Case("--resume nothing", 64, "--resume", "'nothing'"),

@@ -12,7 +12,7 @@ public struct ConfigFileError: Error, CustomStringConvertible {
 
 extension TrainingConfig {
   /// A larger file of options is something else.
-  static let maximumFileSize = 1 << 20
+  static let maximumFileSize = 1 << 16
 
   /// Reads options from a YAML or JSON file; what it does not name keeps its default. The `config.json` of a run is
   /// such a file; the directory it was written to is not taken from it.
