@@ -91,7 +91,7 @@ shorten() {
     say "error: mpirun could not start its daemon 'orted' on a host: expected ssh to work, 'orted' on the PATH there, and a network both ways"
   elif [[ $1 =~ $left ]]; then
     case ${BASH_REMATCH[2]} in
-      1 | 64 | 65 | 74 | 75) ;; # It has said why.
+      1 | 64 | 65 | 70 | 74 | 75) ;; # It has said why.
       *) say "error: rank ${BASH_REMATCH[1]} ended with status ${BASH_REMATCH[2]}" ;;
     esac
   elif [[ $1 != *"Per user-direction"* && $1 != *"MPI_ABORT was invoked"* && $1 != *"ORTE does not know how to route"* ]]; then
@@ -120,7 +120,7 @@ run_mpi() {
   # What SIGTERM to mpirun itself leaves the ranks to save in.
   export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-3}
   local launcher=$BASHPID
-  exec 3> >(trap '' INT TERM HUP USR1 USR2; shorten_paragraphs "$launcher" 2>&1 | tee ${errors:+"$errors"} >&2)
+  exec 3> >(trap '' INT TERM HUP USR1 USR2; shorten_paragraphs "$launcher" 2>&1 | tee -a ${errors:+"$errors"} >&2)
   filter=$!
   [ "$stops" -eq 0 ] || exit 75
   setsid mpirun -x SWIFT_BACKTRACE "$@" 2>&3 3>&- &
@@ -139,7 +139,7 @@ run_mpi() {
   [ "$stops" -eq 0 ] || [ "$status" -ne $((128 + $(kill -l USR1))) ] || status=75
   [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true
   # What mpirun has started, such as ssh to a host that is gone, may hold on to its standard error.
-  { sleep 2; kill -KILL "$filter"; } >/dev/null 2>&1 &
+  { sleep 2; pkill -KILL -P "$filter" || true; kill -KILL "$filter"; } >/dev/null 2>&1 &
   wait "$filter" 2>/dev/null || true
   kill $! 2>/dev/null || true
   exit "$status"

@@ -23,7 +23,7 @@ public struct SafeTensorsFile: Sendable {
     }
     let size = try file.size()
     let lengthBytes = try file.bytes(from: 0, count: 8)
-    guard lengthBytes.count == 8 else { throw refuse("a file of \(size) bytes") }
+    guard size >= 8, lengthBytes.count == 8 else { throw refuse("a file of \(size) bytes") }
     let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let limit = min(SafeTensorsHeader.maximumLength, size - 8)
     guard length <= UInt64(limit) else { throw refuse("something else: no header at its start") }
@@ -53,7 +53,9 @@ public struct SafeTensorsFile: Sendable {
   /// - Throws: `StorageError`.
   public func dataChecksum() throws -> Checksum {
     var checksum = Checksum()
-    try file.readPieces(dataOffset..<file.size()) { piece in piece.withUnsafeBytes { checksum.add($0) } }
+    try file.readPieces(dataOffset..<max(dataOffset, file.size())) { piece in
+      piece.withUnsafeBytes { checksum.add($0) }
+    }
     return checksum
   }
 }

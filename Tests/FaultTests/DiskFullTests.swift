@@ -49,7 +49,7 @@ struct DiskFullTests {
       until grep -q 'No space left' errors; do sleep 0.05; done
       rm small/other
       until [ "$(grep -c '"failure":null\\|"names":\\["step' small/run/metrics.jsonl)" -gt 3 ]; do sleep 0.05; done
-      kill -TERM $(pgrep -P $program)
+      kill -TERM $program
       wait $program; status=$?; cat errors >&2
       """, size: "4m", steps: 100_000_000)
     #expect(outcome.status == 75, "\(outcome.errors)")

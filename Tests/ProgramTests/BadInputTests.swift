@@ -92,6 +92,8 @@ import Testing
     Case("eval --checkpoint short --data a.txt", 65, "'short'"),
     Case("export --checkpoint nothing --to x.safetensors", 65, "'nothing'", "directory"),
     Case("inspect /dev/zero", 65, "/dev/zero", "device"),
+    // It says that it has no bytes, and has some.
+    Case("inspect /proc/self/cmdline", 65, "/proc/self/cmdline", "0 bytes"),
     Case("inspect pipe", 65, "'pipe'", "pipe"),
     Case("inspect missing", 74, "'missing'", "No such file"),
     Case("--train a.txt --valid empty --bs 4", 65, "'empty'"),

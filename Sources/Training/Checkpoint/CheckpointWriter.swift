@@ -38,6 +38,8 @@ final class CheckpointWriter: Sendable {
   /// Entered while something is being written.
   private let writing = DispatchGroup()
   private let outcomes = Mutex<[Outcome]>([])
+  /// Names of checkpoints that will never be written.
+  private let lost = Mutex<[String]>([])
   /// Names that the snapshot should have in the directory, and has not.
   private let missing = Mutex<[String]>([])
   private let pruner: StepCheckpoints
@@ -56,7 +58,7 @@ final class CheckpointWriter: Sendable {
     wait()
     // What will not come again has its last chance to be written.
     for name in missing.withLock({ $0 }) where name != "last" && !name.hasPrefix("step-") {
-      try? snapshot.write(to: directory.checkpoint(name))
+      do { try snapshot.write(to: directory.checkpoint(name)) } catch { lost.withLock { $0.append(name) } }
     }
     try snapshot.take(trainer, states, vocabulary)
     let clock = ContinuousClock()
@@ -79,6 +81,14 @@ final class CheckpointWriter: Sendable {
     outcomes.withLock { outcomes in
       defer { outcomes = [] }
       return outcomes
+    }
+  }
+
+  /// The names since the last call of checkpoints such as `best` that could not be written, and cannot be any more.
+  func takeLost() -> [String] {
+    lost.withLock { names in
+      defer { names = [] }
+      return names
     }
   }
 

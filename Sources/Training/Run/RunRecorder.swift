@@ -147,6 +147,7 @@ final class RunRecorder {
     var bytes: [UInt8] = []
     let writer = TokenWriter(text.vocabulary, unit: config.unit)
     sampler.write(config.sampleLength, writer, while: { !isInterrupted() }) { bytes += $0 }
+    if isInterrupted() { return }
     let sample = String(decoding: bytes, as: UTF8.self)
     samples.add("--- epoch \(epoch)\n\(sample)\n")
     observer.sampled(sample)
@@ -175,6 +176,9 @@ final class RunRecorder {
 
   /// Says what has become of checkpoints begun before.
   private func noteCheckpoints() throws {
+    for name in writer.takeLost() {
+      logger.warning("'\(name)' could not be written in time: what is there under that name is an older one")
+    }
     for outcome in writer.takeOutcomes() {
       let (progress, names) = (outcome.progress, outcome.names)
       try metrics.add(

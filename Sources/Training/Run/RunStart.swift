@@ -149,9 +149,10 @@ extension RunDirectory {
       do {
         let checkpoint = try Checkpoint(path: file)
         guard let progress = checkpoint.progress, isWanted(progress) else { continue }
-        // Later steps of before the run went back count less; of two of the same step, the one written after the end of the epoch is taken.
-        func rank(_ progress: Progress) -> (Int, Int, Int) {
-          (progress.rewinds, progress.step, progress.epoch)
+        // Later steps of before the run went back count less; of two of the same step, the one written last is taken: after the end of
+        // the epoch, or when the run went on.
+        func rank(_ progress: Progress) -> (Int, Int, Int, Int) {
+          (progress.rewinds, progress.step, progress.epoch, progress.restarts)
         }
         if let other = best?.progress, rank(progress) <= rank(other) { continue }
         best = checkpoint

@@ -16,6 +16,7 @@ public final class TrainingRun {
   private var pending: RunRequests = []
   private var hasCalledRoot = false
   private let resumesRun: Bool
+  private let epochsOfLastPhase: Int?
   /// Where the run went back to last.
   private var stepOfLastRewind: Int?
 
@@ -52,6 +53,7 @@ public final class TrainingRun {
     self.logger = logger
     self.requests = requests
     resumesRun = start.resumesRun
+    epochsOfLastPhase = start.resumesRun ? start.epochsOfLastPhase : nil
     world.set(config.stallLimits)
     try world.checkStartedAlike(try config.startTraits())
     try world.onAll { try config.check(ranks: world.size) }
@@ -218,7 +220,7 @@ public final class TrainingRun {
         try recorder!.lastGoodCheckpoint(before: limit)
       } ?? nil
     guard try world.broadcast(checkpoint != nil) else { return try stopDiverged() }
-    try trainer.restore(checkpoint, text)
+    try trainer.restore(checkpoint, text, epochsOfLastPhase: epochsOfLastPhase)
     stepOfLastRewind = trainer.progress.step
     trainer.progress.rewinds = before.rewinds + 1
     trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind
@@ -234,7 +236,7 @@ public final class TrainingRun {
   private static let rateFactorOfRewind = 0.5
 
   private func stopDiverged() throws -> Ending? {
-    _ = try world.onRoot {
+    _ = try world.onRoot("writing the last checkpoint") {
       try recorder!.runFailed()
       throw Diverged(
         steps: config.maxSkipped, step: trainer.progress.step, rewinds: trainer.progress.rewinds,
