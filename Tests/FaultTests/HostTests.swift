@@ -18,12 +18,18 @@ struct HostTests {
     ["--stall-warning", "\(warning)", "--stall-timeout", "\(timeout)"]
   }
 
-  /// A network that carries nothing any more: the host behind it is named, and nothing is left running there or here.
-  @Test func aHostThatIsCutOffIsNamed() throws {
-    let options = FaultRun.options(directory, steps: 1_000_000) + ["--run-dir", run.path] + limits(2, 5)
+  /// Starts a run that never ends by itself, a rank on each host, and waits until it trains.
+  private func start(_ limits: [String]) throws -> RunningProgram {
+    let options = FaultRun.options(directory, steps: 1_000_000) + ["--run-dir", run.path] + limits
     let program = try hosts.start(
       ["mpirun", "-q", "--hostfile", hosts.file, "-n", "3", Program.path("chartrain-dist")] + options)
     try program.wait { run.steps > 20 && ranks.count == 3 }
+    return program
+  }
+
+  /// A network that carries nothing any more: the host behind it is named, and nothing is left running there or here.
+  @Test func aHostThatIsCutOffIsNamed() throws {
+    let program = try start(limits(2, 5))
     try hosts.tell("cut", "host2")
     try program.wait { program.errorsSoFar.contains("gives up: no sign of life from rank 2 on host2") }
     #expect(program.errorsSoFar.contains("warning: rank 0 on host0 has waited"))
@@ -51,10 +57,7 @@ struct HostTests {
 
   /// A host that stands still for a while is waited for.
   @Test func aHostThatComesBackIsWaitedFor() throws {
-    let options = FaultRun.options(directory, steps: 1_000_000) + ["--run-dir", run.path] + limits(1, 300)
-    let program = try hosts.start(
-      ["mpirun", "-q", "--hostfile", hosts.file, "-n", "3", Program.path("chartrain-dist")] + options)
-    try program.wait { run.steps > 20 && ranks.count == 3 }
+    let program = try start(limits(1, 300))
     try hosts.tell("freeze", "host1")
     try program.wait { program.errorsSoFar.contains("no sign of life from rank 1 on host1") }
     try hosts.tell("thaw", "host1")

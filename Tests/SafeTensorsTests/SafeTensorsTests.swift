@@ -91,6 +91,15 @@ private func tensor(_ shape: String, _ offsets: String, type: String = "F32") ->
     var checksum = Checksum()
     Array("123456789".utf8).withUnsafeBytes { checksum.add($0) }
     #expect(checksum.text == "crc32:cbf43926")
+    // However the bytes come: `python3 -c 'import zlib; print(hex(zlib.crc32(bytes(range(256)))))'`.
+    for pieceSize in [1, 7, 8, 100, 256] {
+      var checksum = Checksum()
+      let bytes = Array(UInt8.min...UInt8.max)
+      for start in stride(from: 0, to: bytes.count, by: pieceSize) {
+        bytes[start..<min(start + pieceSize, bytes.count)].withUnsafeBytes { checksum.add($0) }
+      }
+      #expect(checksum.text == "crc32:29058c73", "in pieces of \(pieceSize)")
+    }
   }
 }
 
