@@ -13,7 +13,8 @@ extension Trainer {
   ///   - epochsOfLastPhase: those that it had when the checkpoint was written, where it may have more now.
   /// - Throws: `AgreedFailure` on all ranks if it is no training checkpoint of this run and text; `RankError`.
   func restore(_ checkpoint: Checkpoint?, _ text: SharedText, epochsOfLastPhase: Int? = nil) throws {
-    let global = try world.onRoot { () -> (progress: Progress, states: CollectedStates) in
+    let global = try world.onRoot("reading the checkpoint") {
+      () -> (progress: Progress, states: CollectedStates) in
       let checkpoint = checkpoint!
       let root = text.root!
       func refuse(_ expected: String, _ found: String) -> CheckpointError {
