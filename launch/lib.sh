@@ -3,6 +3,9 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# As long as there is nothing to save.
+trap : USR2
+
 # The program, and what makes it where it is this checkout's.
 program=${CHARTRAIN_PROGRAM:-$top/.build/release/chartrain-dist}
 set_up() { [ -n "${CHARTRAIN_PROGRAM:-}" ] || "$top/launch/setup"; }
@@ -62,7 +65,7 @@ prepare_mpi() {
 # Of mpirun's own paragraphs, those that name a rank that was killed or left become one line, and those that only repeat what the program
 # has said go. Everything else passes, line by line, as it comes. Where ranks give up others, process $1 gets SIGALRM.
 shorten_paragraphs() {
-  local line text='' paragraph='' inside=''
+  local line text='' paragraph='' inside='' left=' '
   while IFS= read -r line || [ -n "$line" ]; do
     if [[ $line == -----------------------------------------------* ]]; then
       if [ -n "$inside" ]; then shorten "$text" "$paragraph"; inside=''; else inside=1; fi
@@ -73,26 +76,27 @@ shorten_paragraphs() {
     elif [[ $line != "mpirun: Forwarding signal"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
       printf '%s\n' "$line"
       [[ $line != *"gives up: no sign of life from"* ]] || kill -ALRM "$1"
+      [[ ! $line =~ rank\ ([0-9]+)\ on\ .*\ left\ the\ run\ with ]] || left+="${BASH_REMATCH[1]} "
     fi
   done
   [ -z "$inside" ] || shorten "$text" "$paragraph"
 }
 
-# One paragraph of mpirun's: its text in one line, and as it was.
+# One paragraph of mpirun's: its text in one line, and as it was. The ranks that have said themselves how they ended are in 'left'.
 shorten() {
   local killed='process rank ([0-9]+) with PID [0-9]+ on node ([^ ]+) exited on (signal [^.]*)'
   local lost='lost communication with a remote daemon.* Remote daemon: .* on node ([^ ]+)'
-  local left='Process name: \[\[[0-9]+,[0-9]+\],([0-9]+)\] +Exit code: +([0-9]+)'
+  local gone='Process name: \[\[[0-9]+,[0-9]+\],([0-9]+)\] +Exit code: +([0-9]+)'
   if [[ $1 =~ $killed ]]; then
     say "error: rank ${BASH_REMATCH[1]} on ${BASH_REMATCH[2]} exited on ${BASH_REMATCH[3]}"
   elif [[ $1 =~ $lost ]]; then
     say "error: lost the connection to host ${BASH_REMATCH[1]}"
   elif [[ $1 == *"unable to reliably start one or more daemons"* ]]; then
     say "error: mpirun could not start its daemon 'orted' on a host: expected ssh to work, 'orted' on the PATH there, and a network both ways"
-  elif [[ $1 =~ $left ]]; then
+  elif [[ $1 =~ $gone ]]; then
     case ${BASH_REMATCH[2]} in
       1 | 64 | 65 | 70 | 74 | 75) ;; # It has said why.
-      *) say "error: rank ${BASH_REMATCH[1]} ended with status ${BASH_REMATCH[2]}" ;;
+      *) [[ $left == *" ${BASH_REMATCH[1]} "* ]] || say "error: rank ${BASH_REMATCH[1]} ended with status ${BASH_REMATCH[2]}" ;;
     esac
   elif [[ $1 != *"Per user-direction"* && $1 != *"MPI_ABORT was invoked"* && $1 != *"ORTE does not know how to route"* ]]; then
     printf '%s' "$2"

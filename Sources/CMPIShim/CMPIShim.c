@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "CMPIShim.h"
 
 #include <mpi.h>
@@ -66,7 +67,21 @@ int cmpi_told(int *rank, int *note) {
   return MPI_SUCCESS;
 }
 
-int cmpi_finalize(void) { return MPI_Finalize(); }
+static void (*leaving)(void *context, int status);
+
+static void leave(int status, void *context) {
+  if (leaving != NULL) leaving(context, status);
+}
+
+int cmpi_on_leaving(void (*function)(void *context, int status), void *context) {
+  leaving = function;
+  return on_exit(leave, context) == 0 ? MPI_SUCCESS : MPI_ERR_OTHER;
+}
+
+int cmpi_finalize(void) {
+  leaving = NULL;
+  return MPI_Finalize();
+}
 
 int cmpi_rank(int *rank) { return MPI_Comm_rank(MPI_COMM_WORLD, rank); }
 
@@ -242,4 +257,7 @@ void cmpi_forget_exchange(cmpi_exchange *exchange) {
   free(exchange);
 }
 
-void cmpi_abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }
+void cmpi_abort(int status) {
+  leaving = NULL;
+  MPI_Abort(MPI_COMM_WORLD, status);
+}

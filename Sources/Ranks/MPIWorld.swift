@@ -21,6 +21,7 @@ public final class MPIWorld: World {
     self.rank = Int(rank)
     self.size = Int(size)
     host = try text { try check("MPI_Get_processor_name", cmpi_host_name($0)) }
+    try sayWhoLeaves(say)
     watch = StallWatch(rank: self.rank, hosts: try hosts(), line(say))
     cmpi_set_idle(
       { context, calls in Unmanaged<StallWatch>.fromOpaque(context!).takeUnretainedValue().wait(calls: calls)
@@ -29,6 +30,22 @@ public final class MPIWorld: World {
   }
 
   deinit { cmpi_set_idle(nil, nil) }
+
+  /// Names this rank where a library ends its process: mpirun would name no host.
+  private func sayWhoLeaves(_ say: @escaping (String) -> Void) throws {
+    final class Leaver {
+      let tell: (Int32) -> Void
+      init(_ tell: @escaping (Int32) -> Void) { self.tell = tell }
+    }
+    let name = "rank \(rank) on \(host)"
+    // For as long as the process lives.
+    let leaver = Unmanaged.passRetained(Leaver { say("error: \(name) left the run with status \($0)") })
+    try check(
+      "on_exit",
+      cmpi_on_leaving(
+        { context, status in Unmanaged<Leaver>.fromOpaque(context!).takeUnretainedValue().tell(status) },
+        leaver.toOpaque()))
+  }
 
   /// Of all ranks.
   private func hosts() throws -> [String] {

@@ -42,6 +42,25 @@ import Testing
     #expect(ranks.isEmpty)
   }
 
+  /// Where a library calls `exit`.
+  @Test func aRankThatLeavesIsNamed() throws {
+    let outcome = try Program.run(
+      [Outside.top + "/launch/train"] + FaultRun.options(directory, steps: 1_000_000) + [
+        "--run-dir", run.path,
+      ],
+      environment: Self.environment.merging([
+        "RANKS": "3", "LD_PRELOAD": Program.path("libFaultyStorage.so"),
+        "FAULT_PATH": run.path + "/checkpoints", "FAULT_AT": "20", "FAULT_ERROR": "-3",
+      ]) { $1 })
+    #expect(outcome.status == 3, "\(outcome.errors)")
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    #expect(
+      outcome.errors.contains(
+        /^chartrain-dist: error: rank 0 on .* left the run with status 3$/.anchorsMatchLineEndings()),
+      "\(outcome.errors)")
+    #expect(ranks.isEmpty)
+  }
+
   @Test func supervisedRunsGoOnUntilTheEnd() throws {
     let steps = 1500
     let program = try start("supervise", steps: steps, ranks: 2)

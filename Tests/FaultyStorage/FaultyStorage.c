@@ -37,6 +37,7 @@ static int fails(void) {
   if (first == 0 || call < first || call > (last > first ? last : first)) return 0;
   long error = number("FAULT_ERROR");
   if (error == 0) kill(getpid(), SIGKILL);
+  if (error < 0) exit((int)-error);
   errno = (int)error;
   return 1;
 }

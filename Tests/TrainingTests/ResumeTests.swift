@@ -220,6 +220,24 @@ import Training
       try lines(name).filter { $0.contains(#""kind":"step""#) }
     }
     #expect(try steps("other") == steps("whole"))
+    #expect(try samples("other") == samples("whole"))
+  }
+
+  private func samples(_ name: String) throws -> String {
+    try String(contentsOfFile: directory.path(name) + "/samples.txt", encoding: .utf8)
+  }
+
+  @Test func samplesThatAreWrittenAgainAreTakenAway() throws {
+    var config = config("run")
+    try TrainingFixture.run(config, runDirectory: directory.path("whole"))
+    config.maxSteps = 50
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let before = try samples("run")
+    #expect(before.hasPrefix("--- epoch 1\n") && !before.contains("--- epoch 3\n"))
+    let after = "--- epoch 3\nof a run that\n--- epoch 4\nhas gone further"
+    try (before + after).write(toFile: directory.path("run/samples.txt"), atomically: true, encoding: .utf8)
+    try resume("run", ranks: 1) { $0.maxSteps = nil }
+    #expect(try samples("run") == samples("whole"))
   }
 
   /// A broken newest checkpoint is passed over, and the lines it wrote are written again.

@@ -18,6 +18,9 @@ int cmpi_init(void);
 /// Ends MPI; every rank must call it.
 int cmpi_finalize(void);
 
+/// Calls `function` where `exit` ends this process with neither `cmpi_finalize` nor `cmpi_abort` before. To be called once.
+int cmpi_on_leaving(void (*function)(void *context, int status), void *context);
+
 int cmpi_rank(int *rank);
 int cmpi_size(int *size);
 /// Writes this rank's host name, zero-terminated, to `text[CMPI_TEXT_SIZE]`.

@@ -66,8 +66,10 @@ final class RunRecorder {
       try removeTemporaryFiles(in: directory.checkpoints)
       if directory.path == resumed!.path {
         try directory.cutMetrics(after: trainer.progress)
+        try directory.cutSamples(after: trainer.progress)
       } else {
         try resumed!.copyMetrics(to: directory, until: trainer.progress)
+        try resumed!.copySamples(to: directory, until: trainer.progress)
       }
       trainer.progress.restarts += 1
     }
@@ -149,7 +151,7 @@ final class RunRecorder {
     sampler.write(config.sampleLength, writer, while: { !isInterrupted() }) { bytes += $0 }
     if isInterrupted() { return }
     let sample = String(decoding: bytes, as: UTF8.self)
-    samples.add("--- epoch \(epoch)\n\(sample)\n")
+    samples.add("\(RunDirectory.samplesHeader)\(epoch)\n\(sample)\n")
     observer.sampled(sample)
   }
 
@@ -224,6 +226,7 @@ final class RunRecorder {
     // Where the storage takes nothing, old lines stay.
     do {
       try directory.cutMetrics(after: progress)
+      try directory.cutSamples(after: progress)
     } catch { logger.warning("\(error)") }
     try metrics.add(
       JSON.line(

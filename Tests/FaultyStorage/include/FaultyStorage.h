@@ -6,7 +6,7 @@
 //
 // FAULT_AT=N    the N-th call, from 1; 0 for none
 // FAULT_UNTIL=M and those up to the M-th
-// FAULT_ERROR=E fail with this number; 0 for SIGKILL before the call
+// FAULT_ERROR=E fail with this number; 0 for SIGKILL before the call, -S for exit with status S
 // FAULT_COUNT   a file that gets the number of calls at the end of the program
 
 #endif
