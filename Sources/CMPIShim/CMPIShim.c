@@ -2,8 +2,10 @@
 #include "CMPIShim.h"
 
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 // MPI counts are `int`: longer transfers go in pieces of this many elements.
 static const size_t largest_piece = (size_t)1 << 28;
@@ -16,7 +18,10 @@ static int piece(size_t left) {
 static MPI_Comm notes;
 
 int cmpi_init(void) {
+  // Where mpirun dies while a rank starts, MPI_Init can wait for it forever.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   int code = MPI_Init(NULL, NULL);
+  prctl(PR_SET_PDEATHSIG, 0);
   if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   // It takes over the handling of errors.
   return code == MPI_SUCCESS ? MPI_Comm_dup(MPI_COMM_WORLD, &notes) : code;

@@ -199,7 +199,7 @@ public final class WindowPass {
     }
   }
 
-  /// The loss over some streams of the window just run backward, in nats.
+  /// The loss over some streams of the window whose ``loss(_:)`` or gradient has just been taken, in nats.
   public func loss(ofStreams block: Range<Int>, length: Int) -> Double {
     var sum = 0.0
     for t in 0..<length {

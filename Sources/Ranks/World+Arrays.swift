@@ -31,7 +31,8 @@ extension World {
   /// Every rank's value, in the order of ranks, on every rank.
   public func allGather<Value: BitwiseCopyable>(_ value: Value) throws -> [Value] {
     var all = [Value](repeating: value, count: size)
-    try withUnsafeBytes(of: value) { local in
+    // With the padding that a value in an array has.
+    try [value].withUnsafeBytes { local in
       try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
     }
     return all

@@ -1,5 +1,5 @@
 /// How a text is split into streams, and the streams among ranks.
-public struct StreamSplit: Equatable, Sendable {
+public struct StreamSplit: BitwiseCopyable, Equatable, Sendable {
   /// `bs`, over all ranks.
   public let streams: Int
   /// The units of each stream.

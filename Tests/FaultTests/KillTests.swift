@@ -62,7 +62,10 @@ import Training
       for victim in victims { kill(victim, SIGKILL) }
       kills += 1
       let outcome = try program.outcome(secondsAllowed: 60)
-      #expect(outcome.status != 0 && outcome.status != -1, "kill \(kills): status \(outcome.status)")
+      #expect(
+        outcome.status != 0 && outcome.status != -1,
+        "kill \(kills) of \(victims) of \(processes) of \(program.process): status \(outcome.status)\n\(outcome.errors)"
+      )
       #expect(RunningProgram.haveEnded(processes), "kill \(kills): some ranks are left")
       if isWriting() { killsInsideWrites += 1 }
       guard let last = try lastStep() else { continue }

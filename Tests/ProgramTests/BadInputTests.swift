@@ -50,7 +50,7 @@ import Testing
     Case("--layers 99999999999999999999", 64, "--layers", "whole number"),
     Case("--seed -1", 64, "--seed", "0 to"),
     Case("help trian", 64, "did you mean 'train'?"),
-    Case("--train a.txt --valid a.txt --no-validate", 64, "--valid", "--no-validate"),
+    Case("--train a.txt --valid a.txt --validate none", 64, "--valid", "--validate none"),
     Case("--hidden 65536 --layers 255", 64, "GiB", "--hidden"),
     Case("--preset notebook-gruu", 64, "notebook-gruu", "did you mean 'notebook-gru'?"),
     Case("--preset notebook-gru --config options.yaml", 64, "--config", "--preset"),

@@ -59,6 +59,17 @@ import Training
     return lines.filter { $0.kind != "checkpoint" }.map { [$0.loss, $0.trainLoss, $0.validLoss] }
   }
 
+  /// Whoever validates, in whatever shares.
+  @Test func validationLossesOnAnyNumberOfRanks() throws {
+    let options = try options("gru") + ["--blocks", "12"]
+    _ = try train("rank0", options, ranks: 2)
+    let expected = try losses("rank0")
+    for ranks in 1...4 {
+      _ = try train("all-\(ranks)", options + ["--validate", "all"], ranks: ranks)
+      #expect(try losses("all-\(ranks)") == expected, "\(ranks) ranks")
+    }
+  }
+
   @Test(arguments: ["rnn", "gru", "lstm"])
   func onAnyNumberOfRanks(cell: String) throws {
     let options = try options(cell)

@@ -28,7 +28,7 @@ import Training
         [
           "--run-dir", "run-\(ranks)", "--cell", cell, "--layers", "2", "--hidden", "24", "--bs", "10",
           "--bptt", "8", "--dropout", "0.3", "--clip-norm", "1", "--max-steps", "50", "--check-every", "1",
-          "--no-validate",
+          "--validate", "none",
         ], ranks: ranks, currentDirectory: directory.path)
       #expect(outcome.status == 0, "\(outcome.errors)")
       let (found, expected) = (try losses("run-\(ranks)"), try losses("run-1"))
@@ -43,7 +43,7 @@ import Training
     .enabled(
       if: OpenBLASCore.better(than: "Prescott", level: Int(cprocessor_level())) != nil, "an old processor"))
   func openBLASsWrongKernelsArePutRight() throws {
-    let options = ["--hidden", "16", "--max-steps", "2", "--no-validate", "--gemm", "openblas"]
+    let options = ["--hidden", "16", "--max-steps", "2", "--validate", "none", "--gemm", "openblas"]
     let outcome = try Program.run(
       "chartrain-dist", options + ["--run-dir", "forced"], ranks: 2,
       environment: ["OPENBLAS_CORETYPE": "Prescott"],
@@ -62,7 +62,7 @@ import Training
 
   @Test func withoutARunDirectoryItMakesOne() throws {
     let outcome = try Program.run(
-      "chartrain-dist", ["--hidden", "8", "--max-steps", "2", "--no-validate", "--quiet"], ranks: 2,
+      "chartrain-dist", ["--hidden", "8", "--max-steps", "2", "--validate", "none", "--quiet"], ranks: 2,
       currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("runs")).count == 1)
@@ -81,7 +81,10 @@ import Training
     }
     let outcome = try Program.run(
       "chartrain-dist",
-      ["--run-dir", "run", "--hidden", "16", "--max-steps", "5", "--no-validate", "--profile", "trace.json"],
+      [
+        "--run-dir", "run", "--hidden", "16", "--max-steps", "5", "--validate", "none", "--profile",
+        "trace.json",
+      ],
       ranks: 2, currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let data = try Data(contentsOf: URL(fileURLWithPath: directory.path("trace.json")))

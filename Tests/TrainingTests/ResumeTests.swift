@@ -290,15 +290,10 @@ import Training
     #expect(throws: AgreedFailure.self) { try resume("run", ranks: 2) { $0.maxSteps = 9 } }
   }
 
-  private final class Summaries: RunObserver, @unchecked Sendable {
+  private final class Summaries: SilentObserver, @unchecked Sendable {
     private(set) var all: [RunSummary] = []
 
-    func runBegan(_ summary: RunSummary) { all.append(summary) }
-    func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-    func validationAdvanced(characters: Int, of total: Int) {}
-    func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
-    func sampled(_ text: String) {}
-    func runEnded(_ report: RunReport) {}
+    override func runBegan(_ summary: RunSummary) { all.append(summary) }
   }
 
   private final class FloatBlock {

@@ -70,16 +70,25 @@ import Training
     #expect(try last(stopped).progress?.restarts == 1)
   }
 
-  /// Rank 0 gives up its validation; the run that goes on makes up for it.
-  @Test func aRequestInterruptsValidation() throws {
+  /// The ranks give up their validation; the run that goes on, in whose validation other ranks take part, makes up for it.
+  @Test(arguments: [(ValidationMode.rank0, 0), (.all, 0), (.all, 1)])
+  func aRequestInterruptsValidation(mode: ValidationMode, asker: Int) throws {
+    // So long that ranks ask each other while they validate.
+    let text = directory.write("valid.txt", String(repeating: TrainingFixture.text, count: 6))
+    func config(_ name: String) -> TrainingConfig {
+      var config = self.config(name)
+      config.valid = text
+      return config
+    }
     let whole = config("whole")
     #expect(try run(whole) == .finished)
-    let stopped = config("stopped")
+    var stopped = config("stopped")
+    stopped.validate = mode
     let validations = ValidationNoter()
     let ending = try run(
       stopped, observer: { validations },
       requests: { rank in
-        rank == 0 && validations.count == 2 ? .stop : []
+        rank == asker && validations.count == 2 ? .stop : []
       })
     #expect(ending == .request)
     #expect(try lines("epoch", stopped).count == 1)
@@ -276,6 +285,8 @@ private final class Counter: @unchecked Sendable {
   private let lock = NSLock()
   private var count = 0
 
+  var value: Int { lock.withLock { count } }
+
   func next() -> Int {
     lock.withLock {
       count += 1
@@ -290,30 +301,24 @@ private final class Refusals: @unchecked Sendable {
   func add(_ text: String) { all.append(text) }
 }
 
-/// Knows how many validations have begun. Used by rank 0 alone.
-private final class ValidationNoter: RunObserver, @unchecked Sendable {
-  private(set) var count = 0
+/// Knows how many validations have begun.
+private final class ValidationNoter: SilentObserver, @unchecked Sendable {
+  private let counter = Counter()
 
-  func runBegan(_ summary: RunSummary) {}
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(characters: Int, of total: Int) { if characters == 0 { count += 1 } }
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
-  func sampled(_ text: String) {}
-  func runEnded(_ report: RunReport) {}
+  var count: Int { counter.value }
+
+  override func validationAdvanced(fraction: Double, of characters: Int) {
+    if fraction == 0 { _ = counter.next() }
+  }
 }
 
 /// Does something at the end of each epoch.
-private final class EpochNoter: RunObserver {
+private final class EpochNoter: SilentObserver {
   private let body: (Int) -> Void
 
   init(_ body: @escaping (Int) -> Void) { self.body = body }
 
-  func runBegan(_ summary: RunSummary) {}
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  func validationAdvanced(characters: Int, of total: Int) {}
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) { body(metrics.epoch) }
-  func sampled(_ text: String) {}
-  func runEnded(_ report: RunReport) {}
+  override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) { body(metrics.epoch) }
 }
 
 /// Makes the hidden state no number at every step from one on, until the run has gone back so often.

@@ -62,7 +62,7 @@ import Training
     var config = try Preset(named: "notebook-lstm").config
     config.train = directory.write("text.txt", String(TrainingFixture.text.prefix(2_000)))
     (config.layers, config.hidden, config.embedding, config.bs) = (1, 2, 2, 4)
-    (config.dropout, config.sampleLength, config.validate) = (0, 0, false)
+    (config.dropout, config.sampleLength, config.validate) = (0, 0, .none)
     let path = directory.path("run")
     try TrainingFixture.run(config, runDirectory: path)
 

@@ -56,13 +56,35 @@ import Training
     #expect(try JSONDecoder().decode(TrainingConfig.self, from: Data(configText.utf8)) == config)
   }
 
+  /// Unequal shares, the average instead of the parameters, and a text too short for some ranks to have any of it.
+  @Test(arguments: [3, 4], [nil, 25])
+  func allRanksValidateAsRank0Does(ranks: Int, characters: Int?) throws {
+    var config = TrainingFixture.config(directory)
+    config.phases = [Phase(epochs: 2, lr: 0.01)]
+    config.averageDecay = 0.9
+    config.gemm = .simd
+    config.valid = characters.map { directory.write("valid.txt", String(TrainingFixture.text.prefix($0))) }
+    try TrainingFixture.run(config, runDirectory: runPath, ranks: ranks)
+    config.validate = .all
+    let all = directory.path("all")
+    try TrainingFixture.run(config, runDirectory: all, ranks: ranks)
+    let epochs = try lines("epoch", in: all)
+    #expect(
+      try epochs.map { $0["validLoss"] as! Double } == lines("epoch").map { $0["validLoss"] as! Double })
+    #expect(epochs.count == 2)
+    for epoch in epochs {
+      let (seconds, idle) = (epoch["validSeconds"] as! Double, epoch["validIdleSeconds"] as! Double)
+      #expect(seconds > 0 && idle >= 0 && idle < seconds * Double(ranks))
+    }
+  }
+
   /// Validation, sampling and saving leave training alone.
   @Test func validationDoesNotDisturbTraining() throws {
     var config = TrainingFixture.config(directory)
     config.phases = [Phase(epochs: 3, lr: 0.01)]
     config.valid = config.train
     try TrainingFixture.run(config, runDirectory: runPath)
-    (config.valid, config.validate) = (nil, false)
+    (config.valid, config.validate) = (nil, .none)
     config.sampleLength = 0
     let bare = directory.path("bare")
     try TrainingFixture.run(config, runDirectory: bare)
@@ -151,7 +173,7 @@ import Training
     let world = ThreadWorld.single()
     let some = try SharedText(config, world).root!
     var without = config
-    without.validate = false
+    without.validate = .none
     let all = try SharedText(without, world).root!
     #expect(all.train.count == some.train.count + some.valid.count && all.valid.count == 0)
   }

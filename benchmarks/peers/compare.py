@@ -35,7 +35,7 @@ def commands(text):
 
     def ours(*launcher):
         return lambda cell: [*launcher, program, "bench", "--preset", f"notebook-{cell}", "--train", text,
-                             "--no-validate", "--json"]
+                             "--validate", "none", "--json"]
 
     return {
         1: {"chartrain-dist": ours("taskset", "-c", "0"), "PyTorch": peer("pytorch", 1), "JAX": peer("jax", 1)},

@@ -41,8 +41,8 @@ extension TrainingConfig {
     for (option, path) in [("train", train), ("valid", valid), ("run-dir", runDir)] where path == "" {
       throw OptionError(option: option, expected: "a path", found: "nothing")
     }
-    if valid != nil, !validate {
-      throw OptionError(option: "valid", expected: "no validation text with --no-validate", found: "one")
+    if valid != nil, validate == .none {
+      throw OptionError(option: "valid", expected: "no validation text with --validate none", found: "one")
     }
     try require("bs", bs, in: 1...Self.maximumStreams)
     try require("bptt", bptt, in: 1...WindowLengths.maximumNominal)

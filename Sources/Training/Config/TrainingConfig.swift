@@ -68,8 +68,8 @@ public struct TrainingConfig: Equatable, Sendable {
 
   /// The directory for the run's files, nil for `runs/<date-time>`.
   public var runDir: String?
-  /// Whether rank 0 validates after each epoch.
-  public var validate = true
+  /// Who validates after each epoch.
+  public var validate = ValidationMode.rank0
   /// Characters of the sample shown after each epoch; 0 for none.
   public var sampleLength = 300
   /// How often to write a `step-K` checkpoint, and `last`.

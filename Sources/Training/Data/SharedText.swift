@@ -9,8 +9,20 @@ public struct SharedText {
   public let split: StreamSplit
   /// This rank's streams.
   public let streams: TextStreams
+  /// What is validated, nil where the run does not validate.
+  let valid: ValidationText?
   /// On rank 0 only.
   public let root: RootText?
+
+  /// The text to validate on.
+  struct ValidationText {
+    /// All streams of all ranks.
+    let split: StreamSplit
+    /// Those of this rank, nil where it has none.
+    let streams: TextStreams?
+    /// Whether every rank has some of them.
+    let isShared: Bool
+  }
 
   /// What rank 0 keeps for itself.
   public struct RootText {
@@ -31,19 +43,42 @@ public struct SharedText {
     let prepared = try world.onRoot("reading the text") {
       let text = try PreparedText(
         train: config.trainSource, valid: config.validSource,
-        validFraction: config.validate ? config.validFraction : 0,
+        validFraction: config.validate == .none ? 0 : config.validFraction,
         format: config.textFormat, minimumFrequency: config.minFreq)
       let split = try StreamSplit(
         count: text.train.count, streams: config.bs, name: "the training text \(config.trainSource.name)")
-      return (text: text, split: split)
+      let validSplit =
+        try config.validate == .none
+        ? nil
+        : StreamSplit(
+          count: text.valid.count, streams: Evaluator.streams(wanted: config.bs, count: text.valid.count),
+          name: config.validName)
+      return (text: text, split: split, validSplit: validSplit)
     }
     vocabularyCount = try world.broadcast(prepared?.text.vocabulary.count ?? 0)
     split = StreamSplit(
       streams: config.bs, columns: try world.broadcast(prepared?.split.columns ?? 0))
     streams = try Self.distribute(prepared?.text.train, split, vocabularyCount, world)
+    valid = try Self.validationText(
+      config.validate, prepared?.text.valid, prepared?.validSplit, vocabularyCount, world)
     root = prepared.map {
       RootText(vocabulary: $0.text.vocabulary, train: $0.text.train, valid: $0.text.valid)
     }
+  }
+
+  private static func validationText(
+    _ mode: ValidationMode, _ tokens: Tokens?, _ split: StreamSplit?, _ vocabularyCount: Int,
+    _ world: any World
+  ) throws -> ValidationText? {
+    if mode == .none { return nil }
+    let split = try world.broadcast(split ?? StreamSplit(streams: 0, columns: 0))
+    // A text of so few characters is no work.
+    let isShared = mode == .all && split.streams >= world.size
+    let streams =
+      isShared
+      ? try distribute(tokens, split, vocabularyCount, world)
+      : tokens.map { TextStreams($0, streams: 0..<split.streams, columns: split.columns) }
+    return ValidationText(split: split, streams: streams, isShared: isShared)
   }
 
   private static func distribute(
@@ -53,14 +88,17 @@ public struct SharedText {
       StreamSplit.shard(streams: split.streams, rank: $0, ranks: world.size)
     }
     let parts = shards.map(split.units)
+    /// On rank 0, whose tokens may be a part of a text.
+    let start = tokens?.range.lowerBound ?? 0
+    let partsOfStorage = parts.map { start + $0.lowerBound..<start + $0.upperBound }
     // Rank 0's part stays where it is, in the whole: a copy beside it would be the peak of its memory.
     let local: Tokens
     switch (tokens?.storage, Tokens.fitInBytes(vocabulary: vocabularyCount)) {
     case (.bytes(let ids), _):
-      _ = try world.scatter(ids, parts: parts)
+      _ = try world.scatter(ids, parts: partsOfStorage)
       local = tokens![parts[0]]
     case (.words(let ids), _):
-      _ = try world.scatter(ids, parts: parts)
+      _ = try world.scatter(ids, parts: partsOfStorage)
       local = tokens![parts[0]]
     case (nil, true): local = Tokens(.bytes(try world.scatter([], parts: parts)))
     case (nil, false): local = Tokens(.words(try world.scatter([], parts: parts)))

@@ -12,7 +12,6 @@ final class RunRecorder {
   private let trainer: Trainer
   private let observer: any RunObserver
   private let logger: Logger
-  private let evaluator: Evaluator?
   private let metrics: RunLog
   private let samples: RunLog
   private let writer: CheckpointWriter
@@ -33,13 +32,6 @@ final class RunRecorder {
     _ observer: any RunObserver, _ logger: Logger
   ) throws {
     var config = start.config
-    evaluator =
-      config.validate
-      ? try Evaluator(
-        trainer.trained, text.valid,
-        streams: Evaluator.streams(wanted: config.bs, count: text.valid.count), name: config.validName,
-        trainer.compute)
-      : nil
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
     let resumed = try start.resumedDirectory.map { try RunDirectory(existing: $0) }
     if let resumed, config.runDir == resumed.path {
@@ -110,32 +102,20 @@ final class RunRecorder {
 
   // MARK: Validation
 
-  enum Validation {
-    /// Nil if the run does not validate or the loss is not finite.
-    case loss(Double?)
-    case interrupted
+  func validationAdvanced(fraction: Double, of characters: Int) {
+    observer.validationAdvanced(fraction: fraction, of: characters)
   }
 
-  /// - Parameter isInterrupted: asked now and then.
-  func validate(isInterrupted: () -> Bool) -> Validation {
-    guard let evaluator else { return isInterrupted() ? .interrupted : .loss(nil) }
-    let evaluation = evaluator.evaluate { characters in
-      observer.validationAdvanced(characters: characters, of: evaluator.characters)
-      return !isInterrupted()
-    }
-    guard let nats = evaluation?.natsPerCharacter else { return .interrupted }
-    return .loss(nats.isFinite ? nats : nil)
-  }
-
-  func epochEnded(_ epoch: Int, validLoss: Double?, isBest: Bool) throws {
+  func epochEnded(_ epoch: Int, _ validation: Validator.Result, isBest: Bool) throws {
     let (seconds, characters) = (trainer.progress.secondsInEpoch, trainer.progress.charactersInEpoch)
     let line = EpochMetrics(
       epoch: epoch, step: trainer.progress.step, trainLoss: trainer.progress.smoothedLoss.value,
-      validLoss: validLoss,
-      bitsPerCharacter: validLoss.map {
+      validLoss: validation.loss,
+      bitsPerCharacter: validation.loss.map {
         Evaluation(natsPerCharacter: $0, characters: 1).bitsPerCharacter
       },
-      seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9))
+      seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9),
+      validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds)
     try metrics.add(JSON.line(line) + "\n")
     observer.epochEnded(line, isBest: isBest)
   }

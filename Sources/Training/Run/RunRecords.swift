@@ -33,6 +33,9 @@ public struct EpochMetrics: Encodable, Equatable, Sendable {
   public let seconds: Double
   /// Of all ranks together.
   public let charactersPerSecond: Double
+  /// What validation took, and how long ranks waited for others in it, all added up; nil without.
+  public let validSeconds: Double?
+  public let validIdleSeconds: Double?
 }
 
 /// One line of `metrics.jsonl` per checkpoint.
@@ -104,8 +107,8 @@ public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
   /// - Parameter fraction: how much of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
-  /// - Parameter characters: those predicted so far; 0 at the start.
-  func validationAdvanced(characters: Int, of total: Int)
+  /// - Parameter fraction: how much is done of the characters to predict; 0 at the start.
+  func validationAdvanced(fraction: Double, of characters: Int)
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.
   func sampled(_ text: String)

@@ -94,6 +94,8 @@ extension TrainingConfig {
     if phases.count == saved.phases.count {
       for index in phases.indices { alike.phases[index].epochs = saved.phases[index].epochs }
     }
+    // Who validates makes no difference, as long as somebody does.
+    if alike.validate != .none, saved.validate != .none { alike.validate = saved.validate }
     let names = alike.differences(from: saved).filter { !RunStart.resumable.contains($0) }
     guard !names.isEmpty else { return }
     let values = try [saved, self].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }

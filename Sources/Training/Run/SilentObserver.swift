@@ -1,11 +1,11 @@
-/// Shows nothing.
-public final class SilentObserver: RunObserver {
+/// Shows nothing; a subclass may show something.
+open class SilentObserver: RunObserver {
   public init() {}
 
-  public func runBegan(_ summary: RunSummary) {}
-  public func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
-  public func validationAdvanced(characters: Int, of total: Int) {}
-  public func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
-  public func sampled(_ text: String) {}
-  public func runEnded(_ report: RunReport) {}
+  open func runBegan(_ summary: RunSummary) {}
+  open func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+  open func validationAdvanced(fraction: Double, of characters: Int) {}
+  open func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
+  open func sampled(_ text: String) {}
+  open func runEnded(_ report: RunReport) {}
 }

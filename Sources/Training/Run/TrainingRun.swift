@@ -10,6 +10,7 @@ public final class TrainingRun {
   private let logger: Logger
   private let trainer: Trainer
   private let text: SharedText
+  private let validator: Validator
   private let recorder: RunRecorder?
   private let requests: () -> RunRequests
   /// Of this rank, not yet sent to all.
@@ -41,7 +42,7 @@ public final class TrainingRun {
   /// - Parameters:
   ///   - observer: used on rank 0 only.
   ///   - inspectors: of this rank.
-  ///   - requests: what somebody outside has asked of this rank; called at every step, and while rank 0 validates.
+  ///   - requests: what somebody outside has asked of this rank; called at every step, and while this rank validates.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.
   public init(
     _ start: RunStart, _ world: any World, _ observer: any RunObserver, _ logger: Logger,
@@ -76,6 +77,7 @@ public final class TrainingRun {
     if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
     }
+    validator = try Validator(config, text, trainer, world)
     recorder = try world.onRoot("making the run's directory") {
       try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
     }
@@ -178,25 +180,20 @@ public final class TrainingRun {
     return record
   }
 
-  /// What follows an epoch. A request to stop that comes while rank 0 validates interrupts it: the run that goes on later begins with it.
+  /// What follows an epoch. A request to stop that comes meanwhile interrupts the validation: the run that goes on later begins with it.
   private func validate(_ epoch: Int) throws -> Ending? {
     // What is validated: each rank has that of the elements that it moves.
     try trainer.makeWhole()
-    let validation = try world.onRoot {
-      recorder!.validate { world.attend() || takeRequests().contains(.stop) }
-    }
-    var isInterrupted = false
-    if case .interrupted = validation { isInterrupted = true }
-    if try world.broadcast(isInterrupted) {
+    let validation = try validator.validate(
+      { recorder!.validationAdvanced(fraction: $0, of: $1) },
+      isStopping: { world.attend() || takeRequests().contains(.stop) })
+    guard let validation else {
       try save { _ in ["last"] }
       return .request
     }
     trainer.progress.epochToValidate = nil
-    var isBest = false
-    if case .loss(let loss) = validation {
-      isBest = loss.map { trainer.noteValidLoss($0) } ?? false
-      try recorder!.epochEnded(epoch, validLoss: loss, isBest: isBest)
-    }
+    let isBest = validation.loss.map { trainer.noteValidLoss($0) } ?? false
+    try recorder?.epochEnded(epoch, validation, isBest: isBest)
     // In this order: a `last` that knows of a best one is not there before it.
     try save { _ in isBest ? ["best", "last"] : ["last"] }
     recorder?.sample(epoch: epoch) { world.attend() || takeRequests().contains(.stop) }

@@ -28,7 +28,7 @@ final class ConsoleObserver: RunObserver {
     let ranks = summary.ranks == 1 ? "1 rank" : "\(summary.ranks) ranks"
     let unknown = summary.unknownValidCharacters
     let valid =
-      config.validate
+      config.validate != .none
       ? ", \(grouped(summary.validCharacters)) to validate on\(unknown > 0 ? " (\(grouped(unknown)) unknown)" : "")"
       : ""
     let resumed = summary.resumedAtStep.map { ", resumed after step \(grouped($0))" } ?? ""
@@ -54,10 +54,10 @@ final class ConsoleObserver: RunObserver {
       detail: "\(loss)  \(grouped(Int(rate))) chars/s")
   }
 
-  func validationAdvanced(characters: Int, of total: Int) {
-    guard characters > 0, let elapsedSeconds = bar?.elapsedSeconds else { return bar?.restart() ?? () }
-    let rate = grouped(Int(Double(characters) / max(elapsedSeconds, 1e-3)))
-    bar?.show("validation", fraction: Double(characters) / Double(total), detail: "\(rate) chars/s")
+  func validationAdvanced(fraction: Double, of characters: Int) {
+    guard fraction > 0, let elapsedSeconds = bar?.elapsedSeconds else { return bar?.restart() ?? () }
+    let rate = grouped(Int(fraction * Double(characters) / max(elapsedSeconds, 1e-3)))
+    bar?.show("validation", fraction: fraction, detail: "\(rate) chars/s")
   }
 
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {

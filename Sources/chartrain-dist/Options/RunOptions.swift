@@ -14,10 +14,13 @@ struct RunOptions: ParsableArguments {
       valueName: "run-dir"))
   var resume: String?
 
-  @Flag(
-    name: .customLong("validate"), inversion: .prefixedNo,
-    help: "Validate on rank 0 after each epoch, as is the default.")
-  var validates: Bool?
+  @Option(
+    name: .customLong("validate"),
+    help: ArgumentHelp(
+      "Who validates after each epoch: 'rank0', while the other ranks wait; 'all', with the same result; or 'none'. Default: \(standard.validate).",
+      valueName: "who"),
+    transform: Choice.of(ValidationMode.self))
+  var validation: ValidationMode?
 
   @Option(
     parsing: .unconditional,
@@ -111,7 +114,7 @@ struct RunOptions: ParsableArguments {
 
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
-    config.validate = validates ?? config.validate
+    config.validate = validation ?? config.validate
     config.quiet = quiet ?? config.quiet
     config.verbose = verbose ?? config.verbose
     config.sampleLength = sampleLength ?? config.sampleLength
