@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts beside this file share; they source it.
 
 set -euo pipefail
@@ -7,6 +8,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 trap : USR2
 
 # The program, and what makes it where it is this checkout's.
+# shellcheck disable=SC2034 # For the scripts.
 program=${CHARTRAIN_PROGRAM:-$top/.build/release/chartrain-dist}
 set_up() { [ -n "${CHARTRAIN_PROGRAM:-}" ] || "$top/launch/setup"; }
 
@@ -23,18 +25,18 @@ missing_packages() {
 
 install_packages() {
   local packages as_root=()
-  packages=$(missing_packages)
-  [ -n "$packages" ] || return 0
+  mapfile -t packages < <(missing_packages)
+  [ "${#packages[@]}" -gt 0 ] || return 0
   command -v apt-get >/dev/null ||
     fail "expected a Debian with apt-get, found none; install Open MPI, OpenBLAS and pkg-config yourself"
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "missing packages, and neither root nor sudo to install them:" $packages
+    command -v sudo >/dev/null || fail "missing packages, and neither root nor sudo to install them: ${packages[*]}"
     as_root=(sudo)
   fi
-  say "installing" $packages
+  say "installing ${packages[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends $packages >/dev/null
+    apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
 }
 
 require_swift() {
@@ -49,13 +51,23 @@ cores() {
   if [ "$physical" -gt 0 ] && [ "$physical" -lt "$usable" ]; then echo "$physical"; else echo "$usable"; fi
 }
 
-# Makes mpirun start $1 ranks on this machine whoever we are and however few its cores are.
+# The hosts of the hostfile $1 and their slots.
+list_hosts() {
+  awk '/^[[:space:]]*(#|$)/ { next } { n = 1; for (i = 2; i <= NF && $i !~ /^#/; i++) if ($i ~ /^slots=/) n = substr($i, 7); print $1, n + 0 }' "$1"
+}
+
+# Makes mpirun start whoever we are.
+allow_root() {
+  if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+}
+
+# Makes mpirun start $1 ranks on this machine however few its cores are.
 prepare_mpi() {
   local ranks=$1 cores
   cores=$(cores)
-  if [ "$(id -u)" -eq 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-  fi
+  allow_root
+  # No rank need listen for others on the network, nor mpirun for those of other hosts.
+  export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
   if [ "$ranks" -gt "$cores" ]; then
     say "$ranks ranks share $cores cores: they yield to each other when idle"
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
@@ -127,7 +139,11 @@ run_mpi() {
   exec 3> >(trap '' INT TERM HUP USR1 USR2; shorten_paragraphs "$launcher" 2>&1 | tee -a ${errors:+"$errors"} >&2)
   filter=$!
   [ "$stops" -eq 0 ] || exit 75
-  setsid mpirun -x SWIFT_BACKTRACE "$@" 2>&3 3>&- &
+  local name passed=(-x SWIFT_BACKTRACE)
+  for name in $(compgen -e); do
+    case $name in CHARTRAIN_* | OPENBLAS_* | OMP_*) passed+=(-x "$name") ;; esac
+  done
+  setsid mpirun "${passed[@]}" "$@" 2>&3 3>&- &
   mpi=$!
   exec 3>&-
   [ "$stops" -eq 0 ] || tell USR1

@@ -1,11 +1,14 @@
 #define _GNU_SOURCE
 #include "CMPIShim.h"
 
+#include <errno.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 // MPI counts are `int`: longer transfers go in pieces of this many elements.
 static const size_t largest_piece = (size_t)1 << 28;
@@ -17,10 +20,26 @@ static int piece(size_t left) {
 // Messages beside the work: see cmpi_tell.
 static MPI_Comm notes;
 
-int cmpi_init(void) {
-  // Where mpirun dies while a rank starts, MPI_Init can wait for it forever.
+static char start_failure[160];
+
+static void give_up_starting(int signal) {
+  (void)signal;
+  if (write(STDERR_FILENO, start_failure, strlen(start_failure)) < 0) _exit(EXIT_FAILURE);
+  _exit(EXIT_FAILURE);
+}
+
+int cmpi_init(unsigned seconds) {
+  // Where mpirun or another rank dies while a rank starts, MPI_Init may wait forever.
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  snprintf(start_failure, sizeof start_failure,
+           "%s: error: rank %.10s gives up: expected all ranks to start within %u s, found one that does not\n",
+           program_invocation_short_name, rank == NULL ? "?" : rank, seconds);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGALRM, give_up_starting);
+  alarm(seconds);
   int code = MPI_Init(NULL, NULL);
+  alarm(0);
+  signal(SIGALRM, SIG_DFL);
   prctl(PR_SET_PDEATHSIG, 0);
   if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   // It takes over the handling of errors.

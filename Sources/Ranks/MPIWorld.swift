@@ -11,10 +11,14 @@ public final class MPIWorld: World {
 
   /// Starts MPI. To be called once in a process, by its main thread.
   ///
-  /// - Parameter say: shows the user a line about ranks that hang.
+  /// - Parameters:
+  ///   - secondsToStart: ends this process where MPI waits for longer than that for other ranks to start.
+  ///   - say: shows the user a line about ranks that hang.
   /// - Throws: ``RankError``.
-  public init(_ say: @escaping (String) -> Void = { _ in }) throws {
-    try check("MPI_Init", cmpi_init())
+  public init(
+    secondsToStart: Double = StallLimits().timeout / .seconds(1), _ say: @escaping (String) -> Void = { _ in }
+  ) throws {
+    try check("MPI_Init", cmpi_init(UInt32(min(max(secondsToStart, 1), 1e9).rounded(.up))))
     var (rank, size): (Int32, Int32) = (0, 0)
     try check("MPI_Comm_rank", cmpi_rank(&rank))
     try check("MPI_Comm_size", cmpi_size(&size))

@@ -29,7 +29,9 @@ func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -
 
 /// Runs `body` on every rank that the launcher started, and ends the process with the status that it returns: MPI's ranks under
 /// mpirun, one rank without. The one place that turns an error into the end of all ranks.
-func runOnRanks(_ body: (any World) throws -> Int32) throws -> Never {
+///
+/// - Parameter limits: those of a rank that hangs while it starts.
+func runOnRanks(_ limits: StallLimits = StallLimits(), _ body: (any World) throws -> Int32) throws -> Never {
   guard try Launch(environment: ProcessInfo.processInfo.environment).isMPI else {
     do { exit(try body(ThreadWorld.single())) } catch {
       let cause = (error as? AgreedFailure)?.cause ?? error
@@ -37,7 +39,9 @@ func runOnRanks(_ body: (any World) throws -> Int32) throws -> Never {
       exit(Failure.status(cause))
     }
   }
-  let world = try MPIWorld { Terminal.writeError("chartrain-dist: \($0)") }
+  let world = try MPIWorld(secondsToStart: limits.timeout / .seconds(1)) {
+    Terminal.writeError("chartrain-dist: \($0)")
+  }
   do {
     let status: Int32
     do {

@@ -49,4 +49,20 @@ import Testing
     kill(stopped, SIGCONT)
     #expect(try program.outcome().status == 0)
   }
+
+  /// A rank that never comes to start MPI, which would wait for it forever.
+  @Test func aRankThatDoesNotStartIsNotWaitedForForever() throws {
+    let program = Program.path("chartrain-dist")
+    let outcome = try Program.run(
+      [
+        "mpirun", "-q", "-n", "2", "sh", "-c",
+        "[ $OMPI_COMM_WORLD_RANK = 0 ] || exec sleep 100; exec \"$0\" \"$@\"", program,
+        "--hidden", "8", "--stall-timeout", "3", "--stall-warning", "1",
+      ], currentDirectory: directory.path, secondsAllowed: 60)
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    #expect(
+      outcome.errors.contains(
+        "rank 0 gives up: expected all ranks to start within 3 s, found one that does not"),
+      "\(outcome.errors)")
+  }
 }

@@ -13,8 +13,8 @@
 /// Room that `cmpi_host_name` and `cmpi_error_string` need, terminating zero included.
 enum { CMPI_TEXT_SIZE = 512 };
 
-/// Starts MPI; errors are returned from then on, not fatal.
-int cmpi_init(void);
+/// Starts MPI; errors are returned from then on, not fatal. Ends the process with a message where that takes longer than `seconds`.
+int cmpi_init(unsigned seconds);
 /// Ends MPI; every rank must call it.
 int cmpi_finalize(void);
 

@@ -37,6 +37,18 @@ public struct Preset: Sendable {
           Phase(epochs: 63, lr: nil, schedule: restarts),
         ]
       }),
+    // Beyond the notebook: see `docs/results.md`.
+    Preset(
+      name: "nietzsche",
+      summary: "LSTM 2x512 with dropout before the output too, 25 epochs in one cycle up to 1e-2",
+      config: notebook("lstm") {
+        $0.layers = 2
+        $0.hidden = 512
+        $0.dropout = 0.5
+        $0.dropoutOutput = 0.2
+        $0.weightDecay = 1e-5
+        $0.phases = [Phase(epochs: 25, lr: 1e-2, schedule: .oneCycle)]
+      }),
   ]
 
   /// The preset of that name.

@@ -25,11 +25,9 @@ struct TrainCommand: RankedCommand {
 
   func run() throws {
     let config = options.output.resume == nil ? try options.config() : nil
-    let gemm =
-      config?.gemm ?? options.output.resume.flatMap { try? TrainingConfig(file: $0 + "/config.json").gemm }
-    if gemm?.backend == .openblas { try ensureOpenBLASCore() }
+    if (config ?? options.output.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     SignalRequests.install()
-    try runOnRanks { world in
+    try runOnRanks(stallLimits(config)) { world in
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
       let logger = ConsoleLogHandler.logger(
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot)
@@ -43,6 +41,15 @@ struct TrainCommand: RankedCommand {
       if let profile { try steps?.write(to: profile) }
       return ending.status
     }
+  }
+
+  /// Those that hold before the run that goes on is looked at by all ranks.
+  private func stallLimits(_ config: TrainingConfig?) -> StallLimits {
+    var limits = (config ?? options.output.savedConfig)?.stallLimits ?? StallLimits()
+    if let timeout = options.output.stallTimeout, (0...1e9).contains(timeout) {
+      limits.timeout = .seconds(timeout)
+    }
+    return limits
   }
 
   private var inspectors: [any StepInspector] {

@@ -112,6 +112,9 @@ struct RunOptions: ParsableArguments {
     }
   }
 
+  /// That of the run to go on with, if it can be read.
+  var savedConfig: TrainingConfig? { resume.flatMap { try? TrainingConfig(file: $0 + "/config.json") } }
+
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
     config.validate = validation ?? config.validate

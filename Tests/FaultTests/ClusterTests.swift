@@ -1,0 +1,118 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// `launch/cluster` over hosts with real ssh between them.
+@Suite(.serialized, .enabled(if: Hosts.haveSSH, "needs root, iproute2 with network namespaces, and sshd"))
+struct ClusterTests {
+  private let directory = TemporaryDirectory()
+  private let hosts: Hosts
+  private var run: FaultRun { FaultRun(directory: directory, name: "run") }
+
+  init() throws { hosts = try Hosts(3, directory) }
+
+  private static let script = Outside.top + "/launch/cluster"
+
+  private func environment(_ more: [String: String] = [:]) -> [String: String] {
+    [
+      "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "CHARTRAIN_SSH": hosts.ssh, "OVERSUBSCRIBE": "1",
+      "BACKOFF": "0",
+    ].merging(more) { $1 }
+  }
+
+  private func cluster(_ arguments: [String], _ more: [String: String] = [:]) throws -> Program.Outcome {
+    try hosts.run([Self.script, hosts.file] + arguments, environment: environment(more))
+  }
+
+  /// Does something to one of the hosts.
+  private func spoil(_ host: String, _ command: String) throws {
+    let outcome = try hosts.run(["sh", "-c", command], on: host)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  @Test func everyProblemIsNamedAtOnce() throws {
+    directory.write(
+      "hostfile", "# two are not what they should be\nhost0 slots=9000\nhost1 slots=2\nhost2\nhost3\n")
+    let date = directory.write("date", "#!/bin/sh\necho 1700000000000000000\n")
+    let program = Program.path("chartrain-dist")
+    try spoil("host1", "mount -o remount,size=1m /dev/shm; mount --bind /bin/true '\(program)'")
+    try spoil(
+      "host2",
+      "chmod +x '\(date)'; mount --bind '\(date)' \"$(command -v date)\""
+    )
+    let outcome = try cluster(["--run-dir", run.path], ["OVERSUBSCRIBE": "", "NETWORK": "10.99.0.0/24"])
+    #expect(outcome.status == 1)
+    for problem in [
+      "host0: expected a core for each of 9000 slots, found ", "host0: expected 72000 MiB free in /dev/shm",
+      "host1: expected 16 MiB free in /dev/shm for 2 ranks, found ", "host1: expected chartrain-dist ",
+      "host2: expected a clock that is right within 2 s", "host3: cannot be reached by ssh: ",
+    ] {
+      #expect(outcome.errors.contains("cluster: " + problem), "\(problem): \(outcome.errors)")
+    }
+    #expect(outcome.errors.contains("problems with the hosts of"))
+    #expect(!FileManager.default.fileExists(atPath: run.path))
+  }
+
+  @Test func theProgramIsCopiedWhereItIsMissing() throws {
+    let place = directory.path("bin")
+    try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+    let program = place + "/chartrain-dist"
+    try FileManager.default.copyItem(atPath: Program.path("chartrain-dist"), toPath: program)
+    // Hosts share the machine's files.
+    for host in ["host1", "host2"] { try spoil(host, "mount -t tmpfs tmpfs '\(place)'") }
+    let missing = try cluster(["--check"], ["CHARTRAIN_PROGRAM": program])
+    #expect(missing.status == 1)
+    for host in ["host1", "host2"] {
+      #expect(
+        missing.errors.contains("\(host): expected the program at '\(program)', found none"),
+        "\(missing.errors)")
+    }
+    let pushed = try cluster(["--push", "--check"], ["CHARTRAIN_PROGRAM": program])
+    #expect(pushed.status == 0, "\(pushed.errors)")
+  }
+
+  /// One rank on each host, and more than one: the bits of one rank.
+  @Test(arguments: [(1, 3), (2, 6)])
+  func trainingOnSeveralHosts(slots: Int, ranks: Int) throws {
+    directory.write("hostfile", (0..<3).map { "host\($0) slots=\(slots)\n" }.joined())
+    let steps = 60
+    let outcome = try cluster(FaultRun.options(directory, steps: steps) + ["--run-dir", run.path])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("\(ranks) ranks on 3 hosts, over 10.99.0.1/24, ports 42000-42999"))
+    #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
+  }
+
+  /// Ranks and daemons listen on the ports that a firewall was told of, and on no others.
+  @Test func onlyThePortsThatAreGivenAreListenedOn() throws {
+    let program = try hosts.start(
+      [Self.script, hosts.file] + FaultRun.options(directory, steps: 1_000_000) + ["--run-dir", run.path],
+      environment: environment(["PORTS": "43210-43259"]))
+    try program.wait { run.steps > 5 }
+    for host in ["host0", "host1"] {
+      let sockets = try hosts.run(["ss", "-Hltn"], on: host).output.split(separator: "\n")
+      let ports = sockets.map { $0.split(separator: " ")[3] }.filter { !$0.hasPrefix("127.") }
+        .compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
+      #expect(
+        ports.contains(43210) && ports.allSatisfy { $0 == 22 || (43210...43259).contains($0) }, "\(ports)")
+    }
+    kill(program.process, SIGTERM)
+    #expect(try program.outcome().status == 75)
+  }
+
+  /// The host that is cut off is named and left out, and the run ends with the right bits.
+  @Test func aClusterRunGoesOnWithoutTheHostThatFails() throws {
+    let steps = 3000
+    let program = try hosts.start(
+      [Self.script, hosts.file, "--supervise"] + FaultRun.options(directory, steps: steps)
+        + ["--run-dir", run.path, "--stall-warning", "2", "--stall-timeout", "5"],
+      environment: environment())
+    try program.wait { run.steps > 60 }
+    try hosts.tell("cut", "host2")
+    let outcome = try program.outcome(secondsAllowed: 240)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("no sign of life from rank 2 on host2"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("goes on with 2 of 3 ranks"), "\(outcome.errors)")
+    #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
+  }
+}
