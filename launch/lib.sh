@@ -61,13 +61,16 @@ allow_root() {
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
+# Where all ranks are on this machine, none need listen for others on the network.
+keep_off_network() {
+  export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
+}
+
 # Makes mpirun start $1 ranks on this machine however few its cores are.
 prepare_mpi() {
   local ranks=$1 cores
   cores=$(cores)
   allow_root
-  # No rank need listen for others on the network, nor mpirun for those of other hosts.
-  export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
   if [ "$ranks" -gt "$cores" ]; then
     say "$ranks ranks share $cores cores: they yield to each other when idle"
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
