@@ -24,7 +24,8 @@ static char start_failure[160];
 
 static void give_up_starting(int signal) {
   (void)signal;
-  if (write(STDERR_FILENO, start_failure, strlen(start_failure)) < 0) _exit(EXIT_FAILURE);
+  ssize_t written = write(STDERR_FILENO, start_failure, strlen(start_failure));
+  (void)written;
   _exit(EXIT_FAILURE);
 }
 

@@ -33,24 +33,31 @@ struct ClusterTests {
 
   @Test func everyProblemIsNamedAtOnce() throws {
     directory.write(
-      "hostfile", "# two are not what they should be\nhost0 slots=9000\nhost1 slots=2\nhost2\nhost3\n")
+      "hostfile", "# none is what it should be\nhost0 slots=9000\nhost1 slots=2\nhost2\nhost3\n")
+    let mpirun = directory.write("mpirun", "#!/bin/sh\necho 'mpirun (Open MPI) 9.9.9'\n")
     let date = directory.write("date", "#!/bin/sh\necho 1700000000000000000\n")
     let program = Program.path("chartrain-dist")
     try spoil("host1", "mount -o remount,size=1m /dev/shm; mount --bind /bin/true '\(program)'")
     try spoil(
       "host2",
-      "chmod +x '\(date)'; mount --bind '\(date)' \"$(command -v date)\""
+      "chmod +x '\(date)' '\(mpirun)'; mount --bind '\(date)' \"$(command -v date)\"; "
+        + "mount --bind '\(mpirun)' \"$(realpath \"$(command -v mpirun)\")\""
     )
     let outcome = try cluster(["--run-dir", run.path], ["OVERSUBSCRIBE": "", "NETWORK": "10.99.0.0/24"])
     #expect(outcome.status == 1)
     for problem in [
       "host0: expected a core for each of 9000 slots, found ", "host0: expected 72000 MiB free in /dev/shm",
       "host1: expected 16 MiB free in /dev/shm for 2 ranks, found ", "host1: expected chartrain-dist ",
-      "host2: expected a clock that is right within 2 s", "host3: cannot be reached by ssh: ",
+      "host2: expected Open MPI ", "host2: expected a clock that is right within 2 s",
+      "host3: cannot be reached by ssh: ",
     ] {
       #expect(outcome.errors.contains("cluster: " + problem), "\(problem): \(outcome.errors)")
     }
+    #expect(outcome.errors.contains("found 9.9.9"), "\(outcome.errors)")
     #expect(outcome.errors.contains("problems with the hosts of"))
+    let elsewhere = try cluster(["--check"], ["NETWORK": "10.98.0.0/24", "OVERSUBSCRIBE": "1"])
+    #expect(
+      elsewhere.errors.contains("host0: expected an address in 10.98.0.0/24, found "), "\(elsewhere.errors)")
     #expect(!FileManager.default.fileExists(atPath: run.path))
   }
 

@@ -50,6 +50,22 @@ import Testing
     #expect(try program.outcome().status == 0)
   }
 
+  /// What `config.json` says is read before MPI starts, and may be anything.
+  @Test func aLimitThatCannotBeInAConfigIsNotBelieved() throws {
+    let options = ["--hidden", "8", "--sample-length", "0", "--quiet"]
+    let first = try Program.run(
+      "chartrain-dist", options + ["--max-steps", "2", "--run-dir", "run"], currentDirectory: directory.path)
+    #expect(first.status == 0, "\(first.errors)")
+    let path = directory.path("run/config.json")
+    let config = try String(contentsOfFile: path, encoding: .utf8)
+    let changed = config.replacing(/"stallTimeout" : [0-9]+/, with: #""stallTimeout" : 1e300"#)
+    #expect(changed != config)
+    try changed.write(toFile: path, atomically: true, encoding: .utf8)
+    let resumed = try Program.run(
+      "chartrain-dist", ["--resume", "run", "--max-steps", "3"], ranks: 2, currentDirectory: directory.path)
+    #expect(resumed.status == 0, "\(resumed.errors)")
+  }
+
   /// A rank that never comes to start MPI, which would wait for it forever.
   @Test func aRankThatDoesNotStartIsNotWaitedForForever() throws {
     let program = Program.path("chartrain-dist")

@@ -319,6 +319,8 @@ import Training
     }
     #expect(several.contains("--hidden: expected 12, found 13; --seed: expected 0, found 9"), "\(several)")
     #expect(refusal { $0.phases[0].lr = 7 }.contains("--phase"))
+    #expect(refusal { $0.validate = .none }.contains("--validate"))
+    #expect(refusal { $0.validate = .all } == "none")
     directory.write("text.txt", TrainingFixture.text + "more")
     #expect(refusal { _ in }.contains("the text that the run was trained on"))
     for name in ["last", "best"] {

@@ -57,7 +57,7 @@ import Training
   }
 
   /// Unequal shares, the average instead of the parameters, and a text too short for some ranks to have any of it.
-  @Test(arguments: [3, 4], [nil, 25])
+  @Test(arguments: [3, 4], [nil, 5])
   func allRanksValidateAsRank0Does(ranks: Int, characters: Int?) throws {
     var config = TrainingFixture.config(directory)
     config.phases = [Phase(epochs: 2, lr: 0.01)]

@@ -112,8 +112,13 @@ struct RunOptions: ParsableArguments {
     }
   }
 
-  /// That of the run to go on with, if it can be read.
-  var savedConfig: TrainingConfig? { resume.flatMap { try? TrainingConfig(file: $0 + "/config.json") } }
+  /// That of the run to go on with, if it can be read and its values hold.
+  var savedConfig: TrainingConfig? {
+    guard let resume, let config = try? TrainingConfig(file: resume + "/config.json"),
+      (try? config.checkValues()) != nil
+    else { return nil }
+    return config
+  }
 
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
