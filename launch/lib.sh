@@ -136,8 +136,9 @@ run_mpi() {
   export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=2 OMPI_MCA_oob_tcp_keepalive_probes=3
   # Nor is one that cannot be reached waited for.
   export OMPI_MCA_plm_rsh_args=${OMPI_MCA_plm_rsh_args--o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=3}
-  # What SIGTERM to mpirun itself leaves the ranks to save in.
-  export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-3}
+  # What SIGTERM to mpirun itself leaves the ranks to save in. It waits as long twice when a rank has ended: before it asks the others to end, and before
+  # it kills them.
+  export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-2}
   local launcher=$BASHPID
   exec 3> >(trap '' INT TERM HUP USR1 USR2; shorten_paragraphs "$launcher" 2>&1 | tee -a ${errors:+"$errors"} >&2)
   filter=$!
