@@ -6,7 +6,7 @@ import Kernels
 public final class MPIWorld: World {
   public let rank: Int
   public let size: Int
-  public let host: String
+  public private(set) var hosts: [String] = []
   private var watch: StallWatch!
 
   /// Starts MPI. To be called once in a process, by its main thread.
@@ -24,9 +24,9 @@ public final class MPIWorld: World {
     try check("MPI_Comm_size", cmpi_size(&size))
     self.rank = Int(rank)
     self.size = Int(size)
-    host = try text { try check("MPI_Get_processor_name", cmpi_host_name($0)) }
+    hosts = try gatherHosts()
     try sayWhoLeaves(say)
-    watch = StallWatch(rank: self.rank, hosts: try hosts(), line(say))
+    watch = StallWatch(rank: self.rank, hosts: hosts, line(say))
     cmpi_set_idle(
       { context, calls in Unmanaged<StallWatch>.fromOpaque(context!).takeUnretainedValue().wait(calls: calls)
       },
@@ -51,8 +51,8 @@ public final class MPIWorld: World {
         leaver.toOpaque()))
   }
 
-  /// Of all ranks.
-  private func hosts() throws -> [String] {
+  private func gatherHosts() throws -> [String] {
+    let host = try text { try check("MPI_Get_processor_name", cmpi_host_name($0)) }
     // Names are not longer than that; those of clusters differ before.
     var name = [UInt8](repeating: 0, count: 64)
     for (index, byte) in host.utf8.prefix(name.count).enumerated() { name[index] = byte }

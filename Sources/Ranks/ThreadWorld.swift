@@ -6,7 +6,7 @@ import Kernels
 public final class ThreadWorld: World {
   public let rank: Int
   public var size: Int { meeting.size }
-  public var host: String { hostName() }
+  public var hosts: [String] { [String](repeating: hostName(), count: size) }
 
   private let meeting: Meeting
 

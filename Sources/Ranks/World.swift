@@ -10,8 +10,8 @@ public protocol World: AnyObject {
   /// From 0 to `size - 1`.
   var rank: Int { get }
   var size: Int { get }
-  /// The name of the machine this rank runs on.
-  var host: String { get }
+  /// The names of the machines on which ranks run, one for each rank.
+  var hosts: [String] { get }
 
   /// Returns when every rank has called it.
   func barrier() throws
@@ -66,6 +66,9 @@ extension World {
   ) throws {
     try startExchange(sent, to: to, received, from: from, tag: 0).wait()
   }
+
+  /// The name of the machine this rank runs on.
+  public var host: String { hosts[rank] }
 
   /// Rank 0: it alone reads texts, validates, writes files and speaks to the user.
   public var isRoot: Bool { rank == 0 }

@@ -16,13 +16,13 @@ func runOnThreads(_ ranks: Int, _ body: @escaping @Sendable (any World) throws -
         return try body(world)
       } catch let failure as AgreedFailure {
         guard world.rank == failure.speaker, let cause = failure.cause else { return EXIT_SUCCESS }
-        Terminal.writeError(Failure.line(cause))
+        report(Failure.line(cause))
         return Failure.status(cause)
       }
     }
     exit(statuses.first { $0 != EXIT_SUCCESS } ?? EXIT_SUCCESS)
   } catch {
-    Terminal.writeError(Failure.line(error))
+    report(Failure.line(error))
     exit(Failure.status(error))
   }
 }
@@ -35,12 +35,12 @@ func runOnRanks(_ limits: StallLimits = StallLimits(), _ body: (any World) throw
   guard try Launch(environment: ProcessInfo.processInfo.environment).isMPI else {
     do { exit(try body(ThreadWorld.single())) } catch {
       let cause = (error as? AgreedFailure)?.cause ?? error
-      Terminal.writeError(Failure.line(cause))
+      report(Failure.line(cause))
       exit(Failure.status(cause))
     }
   }
   let world = try MPIWorld(secondsToStart: limits.timeout / .seconds(1)) {
-    Terminal.writeError("chartrain-dist: \($0)")
+    report("chartrain-dist: \($0)")
   }
   do {
     let status: Int32
@@ -49,14 +49,20 @@ func runOnRanks(_ limits: StallLimits = StallLimits(), _ body: (any World) throw
       status = try body(world)
     } catch let failure as AgreedFailure {
       if world.rank == failure.speaker, let cause = failure.cause {
-        Terminal.writeError(Failure.line(cause))
+        report(Failure.line(cause))
       }
       status = try world.allGather(failure.cause.map(Failure.status) ?? EXIT_FAILURE)[failure.speaker]
     }
     try world.finish()
     exit(status)
   } catch {
-    Terminal.writeError("\(Failure.line(error)) (rank \(world.rank) on \(world.host))")
+    report("\(Failure.line(error)) (rank \(world.rank) on \(world.host))")
     world.abort(status: Failure.status(error))
   }
+}
+
+/// Shows the user a line about the end of a run, or what may lead to it, and notes it in this rank's log.
+private func report(_ line: String) {
+  Terminal.writeError(line)
+  RankLog.add(line)
 }

@@ -60,6 +60,52 @@ import Training
     #expect(!sound.errors.contains("starting again"), "\(sound.errors)")
   }
 
+  @Test(arguments: 1...4)
+  func eachRankKeepsALogAndHasItsPlaceInTheConfig(ranks: Int) throws {
+    struct Config: Decodable { let placement: [Placement] }
+    let options = [
+      "--hidden", "8", "--max-steps", "3", "--validate", "none", "--blocks", "12", "--log-dir", "logs",
+    ]
+    for start in [["--run-dir", "run"], ["--resume", "run", "--max-steps", "5"]] {
+      let outcome = try Program.run(
+        "chartrain-dist", options + start, ranks: ranks, currentDirectory: directory.path)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.errors.isEmpty, "what is logged is not shown")
+    }
+    let config = try Data(contentsOf: URL(fileURLWithPath: directory.path("run/config.json")))
+    let placement = try JSONDecoder().decode(Config.self, from: config).placement
+    let host = ProcessInfo.processInfo.hostName
+    #expect(placement.map(\.rank) == Array(0..<ranks))
+    #expect(placement.allSatisfy { $0.host == host && !$0.processors.isEmpty })
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path("logs"))
+    #expect(names.sorted() == (0..<ranks).map { "rank-\($0).log" })
+    for rank in 0..<ranks {
+      let log = try String(contentsOfFile: directory.path("logs/rank-\(rank).log"), encoding: .utf8)
+      let lines = log.split(separator: "\n")
+      let form = try Regex("20[0-9-]+T[0-9:.]+Z \(host) rank \(rank) [a-z]+: .+")
+      #expect(try lines.allSatisfy { try form.wholeMatch(in: $0) != nil }, "\(log)")
+      for step in [3, 5] {
+        #expect(lines.contains { $0.hasSuffix("info: ended after step \(step)") }, "\(log)")
+      }
+    }
+  }
+
+  /// The last that a rank does before all end is in its log.
+  @Test func theLogOfARankHasItsError() throws {
+    let outcome = try Program.run(
+      "chartrain-dist",
+      [
+        "--run-dir", "run", "--log-dir", "logs", "--hidden", "8", "--validate", "none", "--lr", "1e38",
+        "--max-skipped", "2", "--max-rewinds", "0",
+      ], ranks: 2, currentDirectory: directory.path)
+    #expect(outcome.status == 70, "\(outcome.errors)")
+    let logs = try (0..<2).map {
+      try String(contentsOfFile: directory.path("logs/rank-\($0).log"), encoding: .utf8)
+    }
+    #expect(logs[0].contains("error: training diverged"), "\(logs[0])")
+    #expect(logs[1].contains("warning: step"), "\(logs[1])")
+  }
+
   @Test func withoutARunDirectoryItMakesOne() throws {
     let outcome = try Program.run(
       "chartrain-dist", ["--hidden", "8", "--max-steps", "2", "--validate", "none", "--quiet"], ranks: 2,

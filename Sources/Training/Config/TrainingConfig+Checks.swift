@@ -38,7 +38,8 @@ extension TrainingConfig {
   ///
   /// - Throws: ``OptionError`` that names the first value out of range.
   public func checkValues() throws {
-    for (option, path) in [("train", train), ("valid", valid), ("run-dir", runDir)] where path == "" {
+    for (option, path) in [("train", train), ("valid", valid), ("run-dir", runDir), ("log-dir", logDir)]
+    where path == "" {
       throw OptionError(option: option, expected: "a path", found: "nothing")
     }
     if valid != nil, validate == .none {

@@ -48,10 +48,14 @@ extension TrainingConfig {
       .init("blocks", \.blocks),
       .init("gemm", \.gemm),
       .init("threads", \.threads),
+      .init("logDir", \.logDir),
       .init("quiet", \.quiet),
       .init("verbose", \.verbose),
     ]
   }
+
+  /// Of what a run's `config.json` has besides options.
+  static let placementKey = "placement"
 
   /// The keys of the options whose values are not those of `other`.
   func differences(from other: TrainingConfig) -> [String] {
@@ -85,7 +89,7 @@ extension TrainingConfig: Codable {
     func refuse(_ problem: String) -> DecodingError {
       .dataCorrupted(.init(codingPath: [], debugDescription: problem))
     }
-    try decoder.refuseStrangers(known: Self.options.map(\.name) + ShortPhase.keys)
+    try decoder.refuseStrangers(known: Self.options.map(\.name) + ShortPhase.keys + [Self.placementKey])
     for option in Self.options { try option.decode(&self, container) }
     let short = try ShortPhase(from: decoder)
     guard !short.isEmpty else { return }

@@ -11,11 +11,11 @@ public struct ConfigFileError: Error, CustomStringConvertible {
 }
 
 extension TrainingConfig {
-  /// A larger file of options is something else.
-  static let maximumFileSize = 1 << 16
+  /// A larger file of options is something else; a run's `config.json` also has a hundred bytes for each of its ranks.
+  static let maximumFileSize = 1 << 20
 
   /// Reads options from a YAML or JSON file; what it does not name keeps its default. The `config.json` of a run is
-  /// such a file; the directory it was written to is not taken from it.
+  /// such a file; the directories that it wrote to are not taken from it.
   ///
   /// - Throws: ``ConfigFileError``, or `StorageError`.
   public init(file path: String) throws {
@@ -31,5 +31,6 @@ extension TrainingConfig {
         problem: "expected YAML or JSON, found: \(error)".split(separator: "\n").joined(separator: " "))
     }
     runDir = nil
+    logDir = nil
   }
 }

@@ -89,6 +89,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var gemm = Gemm.auto
   /// Threads that share each rank's work.
   public var threads = 1
+  /// The directory for a log of each rank, or nil.
+  public var logDir: String?
   public var quiet = false
   public var verbose = false
 

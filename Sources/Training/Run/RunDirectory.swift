@@ -48,17 +48,17 @@ public struct RunDirectory: Sendable {
   /// Writes `config.json`.
   ///
   /// - Throws: `StorageError`.
-  func write(_ config: TrainingConfig) throws {
-    let page = try JSON.page(config) + "\n"
+  func write(_ description: RunDescription) throws {
+    let page = try JSON.page(description) + "\n"
     try writeAtomically(to: self.config) { try $0.write(page) }
   }
 
   /// Makes it again where somebody has taken it away.
   ///
   /// - Throws: `StorageError`.
-  func restore(_ config: TrainingConfig) throws {
+  func restore(_ description: RunDescription) throws {
     try makeDirectories(checkpoints)
-    if kind(of: self.config) == .nothing { try write(config) }
+    if kind(of: config) == .nothing { try write(description) }
   }
 
   /// Keeps other processes from writing the same run, until this one ends.

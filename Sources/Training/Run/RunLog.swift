@@ -1,31 +1,30 @@
-import Logging
 import Storage
 
-/// A file to which a run adds lines. Where the storage takes none, the run goes on without: the lines are lost and counted, which is said once,
+/// A file to which lines are added while a run goes on. Where the storage takes none, the run goes on without: the lines are lost and counted, which is said once,
 /// and once more when it takes lines again.
-final class RunLog {
+public final class RunLog {
   private let path: String
-  private let logger: Logger
+  private let warn: (String) -> Void
   private var file: OutputFile
-  private(set) var lostLines = 0
+  public private(set) var lostLines = 0
   private var lostInARow = 0
 
   /// - Throws: `StorageError` if the file cannot be opened.
-  init(_ path: String, _ logger: Logger) throws {
+  public init(_ path: String, warn: @escaping (String) -> Void) throws {
     self.path = path
-    self.logger = logger
+    self.warn = warn
     file = try OutputFile(appendingTo: path)
   }
 
-  func add(_ line: String) {
+  public func add(_ line: String) {
     do {
       // Somebody may have taken it away.
       if kind(of: path) == .nothing { file = try OutputFile(appendingTo: path) }
       try file.append(line)
-      if lostInARow > 0 { logger.warning("'\(path)' takes lines again; \(lostInARow) were lost") }
+      if lostInARow > 0 { warn("'\(path)' takes lines again; \(lostInARow) were lost") }
       lostInARow = 0
     } catch {
-      if lostInARow == 0 { logger.warning("\(error): training goes on without") }
+      if lostInARow == 0 { warn("\(error): training goes on without") }
       lostInARow += 1
       lostLines += 1
     }

@@ -7,6 +7,7 @@ import Text
 /// Rank 0's side of a run: it validates, samples, and writes the run's files.
 final class RunRecorder {
   private let config: TrainingConfig
+  private let placement: [Placement]
   private let directory: RunDirectory
   private let text: SharedText.RootText
   private let trainer: Trainer
@@ -23,12 +24,15 @@ final class RunRecorder {
   private var waits: [Double] = []
   private var checkpointsWritten = 0
   private var checkpointsFailed = 0
+  /// Of training and validation of all ranks by this process, and of their waiting for those that validate.
+  private var rankSeconds = 0.0
+  private var idleSeconds = 0.0
   /// Whether `last` is not what the last snapshot holds, and why.
   private var failureOfLast: CheckpointWriter.Failure?
 
   /// Makes the run's directory and writes its `config.json`.
   init(
-    _ start: RunStart, ranks: Int, _ text: SharedText.RootText, _ trainer: Trainer,
+    _ start: RunStart, _ placement: [Placement], _ text: SharedText.RootText, _ trainer: Trainer,
     _ observer: any RunObserver, _ logger: Logger
   ) throws {
     var config = start.config
@@ -47,12 +51,13 @@ final class RunRecorder {
     }
     config.runDir = directory.path
     self.config = config
+    self.placement = placement
     self.text = text
     self.trainer = trainer
     self.observer = observer
     self.logger = logger
     lock = try directory.lock()
-    try directory.write(config)
+    try directory.write(RunDescription(config: config, placement: placement))
     if start.resumesRun {
       try removeTemporaryFiles(in: directory.path)
       try removeTemporaryFiles(in: directory.checkpoints)
@@ -66,12 +71,12 @@ final class RunRecorder {
       trainer.progress.restarts += 1
     }
     writer = try CheckpointWriter(directory, keep: config.keep, text.vocabulary)
-    metrics = try RunLog(directory.metrics, logger)
-    samples = try RunLog(directory.samples, logger)
+    metrics = try RunLog(directory.metrics) { logger.warning("\($0)") }
+    samples = try RunLog(directory.samples) { logger.warning("\($0)") }
     saved = clock.now
     observer.runBegan(
       RunSummary(
-        config: config, directory: directory, ranks: ranks,
+        config: config, directory: directory, placement: placement,
         parameterCount: trainer.parameters.layout.parameterCount,
         vocabularyCount: text.vocabulary.count, trainCharacters: text.train.count,
         validCharacters: text.valid.count, unknownValidCharacters: text.valid.unknownCount,
@@ -117,6 +122,8 @@ final class RunRecorder {
       seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9),
       validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds)
     try metrics.add(JSON.line(line) + "\n")
+    rankSeconds += Double(placement.count) * (seconds + (validation.seconds ?? 0))
+    idleSeconds += validation.idleSeconds ?? 0
     observer.epochEnded(line, isBest: isBest)
   }
 
@@ -225,7 +232,7 @@ final class RunRecorder {
     try noteCheckpoints()
     if case .storage = failureOfLast {
       do {
-        try directory.restore(config)
+        try directory.restore(RunDescription(config: config, placement: placement))
         try writer.writeAgain()
         checkpointsWritten += 1
       } catch {
@@ -254,7 +261,8 @@ final class RunRecorder {
       skippedSteps: progress.skippedSteps + progress.skippedBeforeRewinds, rewinds: progress.rewinds,
       restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
       checkpointsFailed: checkpointsFailed,
-      lostLines: metrics.lostLines, best: kind(of: best) == .nothing ? nil : best)
+      lostLines: metrics.lostLines, idleFraction: rankSeconds > 0 ? idleSeconds / rankSeconds : 0,
+      best: kind(of: best) == .nothing ? nil : best)
   }
 }
 

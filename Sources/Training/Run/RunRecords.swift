@@ -80,6 +80,8 @@ public struct RunReport: Sendable {
   public let checkpointsFailed: Int
   /// Of `metrics.jsonl`, where the storage took none, by this process.
   public let lostLines: Int
+  /// The part of the ranks' time that they have waited for those that validate, in this process.
+  public let idleFraction: Double
   /// The path of `best`, nil where there is none.
   public let best: String?
 }
@@ -88,7 +90,8 @@ public struct RunReport: Sendable {
 public struct RunSummary: Sendable {
   public let config: TrainingConfig
   public let directory: RunDirectory
-  public let ranks: Int
+  /// Of each rank.
+  public let placement: [Placement]
   public let parameterCount: Int
   /// V.
   public let vocabularyCount: Int

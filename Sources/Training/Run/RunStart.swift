@@ -59,8 +59,9 @@ public struct RunStart {
       } catch let error as DecodingError {
         throw CheckpointError(path: directory, expected: "a config that can be", found: error.summary)
       }
-      // It may have been moved.
+      // It may have been moved, and no file says where to write.
       saved.runDir = directory
+      saved.logDir = nil
       var config = saved
       try change(&config)
       try config.checkGoesOn(from: saved)
@@ -72,7 +73,7 @@ public struct RunStart {
   /// The options that may change when a run goes on.
   static let resumable: Set<String> = [
     "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "threads", "quiet", "verbose",
-    "runDir", "maxSkipped", "maxRewinds", "stallWarning", "stallTimeout",
+    "runDir", "logDir", "maxSkipped", "maxRewinds", "stallWarning", "stallTimeout",
   ]
 }
 

@@ -1,3 +1,4 @@
+import CharModel
 import Logging
 import Ranks
 
@@ -18,6 +19,8 @@ public final class TrainingRun {
   private var hasCalledRoot = false
   private let resumesRun: Bool
   private let epochsOfLastPhase: Int?
+  /// What this rank's phases had taken by the end of the last epoch, in seconds.
+  private var notedPhases = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
   /// Where the run went back to last.
   private var stepOfLastRewind: Int?
 
@@ -61,8 +64,7 @@ public final class TrainingRun {
     let text = try SharedText(config, world)
     try text.checkTokens(world)
     self.text = text
-    logger.debug(
-      "rank 0 on \(world.host) has read the text; each stream has \(text.split.columns) characters")
+    logger.debug("each stream has \(text.split.columns) characters")
     if config.dropout > 0, config.layers == 1 {
       logger.warning("--dropout acts between layers: with one layer it does nothing")
     }
@@ -74,13 +76,17 @@ public final class TrainingRun {
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     trainer.inspectors = inspectors
+    if logger.logLevel <= .info { trainer.clock = PhaseClock() }
     if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
     }
     validator = try Validator(config, text, trainer, world)
+    let placement = try Placement.gather(world)
     recorder = try world.onRoot("making the run's directory") {
-      try RunRecorder(start, ranks: world.size, text.root!, trainer, observer, logger)
+      try RunRecorder(start, placement!, text.root!, trainer, observer, logger)
     }
+    logger.info(
+      "has streams \(trainer.streams.streams), may use processors \(Placement(of: world).processors)")
   }
 
   /// Begins to note the phases of every step, on every rank.
@@ -135,6 +141,7 @@ public final class TrainingRun {
       }
     }
     try world.onRoot("writing the last checkpoint") { try recorder!.runEnded(ending!) }
+    logger.info("ended after step \(trainer.progress.step)")
     return ending!
   }
 
@@ -154,12 +161,25 @@ public final class TrainingRun {
         if record.isFinite { try save { [$0.stepName, "last"] } } else { pending.insert(.save) }
       }
     }
+    notePhases()
     if trainer.isAtEndOfEpoch {
       trainer.endEpoch()
     } else {
       trainer.progress.epochToValidate = trainer.progress.epoch + 1
     }
     return nil
+  }
+
+  /// Logs what this rank has done in the epoch at hand.
+  private func notePhases() {
+    guard let clock = trainer.clock else { return }
+    let phases = PhaseClock.Phase.allCases
+    let seconds = phases.map(clock.seconds)
+    let times = zip(phases, zip(seconds, notedPhases)).map { "\($0) \(Int(($1.0 - $1.1) * 1000)) ms" }
+    notedPhases = seconds
+    logger.info(
+      "epoch \(trainer.progress.epoch + 1), up to step \(trainer.progress.step): \(times.joined(separator: ", "))"
+    )
   }
 
   private func step() throws -> Trainer.StepRecord {

@@ -29,8 +29,10 @@ struct TrainCommand: RankedCommand {
     SignalRequests.install()
     try runOnRanks(stallLimits(config)) { world in
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
+      if let directory = start.config.logDir { try world.onAll { try RankLog.begin(in: directory, world) } }
       let logger = ConsoleLogHandler.logger(
-        quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot)
+        quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
+        keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
       let observer: any RunObserver =
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))

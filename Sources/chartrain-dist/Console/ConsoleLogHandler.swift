@@ -14,11 +14,18 @@ struct ConsoleLogHandler: LogHandler {
     Terminal.writeError("chartrain-dist: \(event.level): \(event.message)")
   }
 
-  /// - Parameter speaks: whether this rank may write to the terminal.
-  static func logger(quiet: Bool, verbose: Bool, speaks: Bool) -> Logger {
-    Logger(label: "chartrain-dist") { _ in
-      guard speaks else { return SwiftLogNoOpLogHandler() }
-      return ConsoleLogHandler(logLevel: quiet ? .warning : verbose ? .debug : .notice)
+  /// - Parameters:
+  ///   - speaks: whether this rank may write to the terminal.
+  ///   - keepsLog: whether it has a log of its own.
+  static func logger(quiet: Bool, verbose: Bool, speaks: Bool, keepsLog: Bool = false) -> Logger {
+    let console = ConsoleLogHandler(logLevel: quiet ? .warning : verbose ? .debug : .notice)
+    return Logger(label: "chartrain-dist") { _ in
+      switch (speaks, keepsLog) {
+      case (true, true): MultiplexLogHandler([console, RankLogHandler()])
+      case (true, false): console
+      case (false, true): RankLogHandler()
+      case (false, false): SwiftLogNoOpLogHandler()
+      }
     }
   }
 }

@@ -12,6 +12,7 @@ final class ConsoleObserver: RunObserver {
   /// What a model that knows nothing has: the logarithm of the vocabulary's size.
   private var guessingLoss = Double.infinity
   private var endsWithSample = false
+  private var rootValidates = false
   /// Exponentially smoothed, so that it can be read.
   private var charactersPerSecond: Double?
 
@@ -23,9 +24,11 @@ final class ConsoleObserver: RunObserver {
   func runBegan(_ summary: RunSummary) {
     let config = summary.config
     entropyRate = summary.entropyRate
+    rootValidates = config.validate == .rank0
     epochs = config.phases.reduce(0) { $0 + $1.epochs }
     guessingLoss = log(Double(summary.vocabularyCount))
-    let ranks = summary.ranks == 1 ? "1 rank" : "\(summary.ranks) ranks"
+    let count = summary.placement.count
+    let ranks = (count == 1 ? "1 rank" : "\(count) ranks") + hosts(summary.placement)
     let unknown = summary.unknownValidCharacters
     let valid =
       config.validate != .none
@@ -43,6 +46,18 @@ final class ConsoleObserver: RunObserver {
 
       """)
     bar?.restart()
+  }
+
+  /// Where the ranks are, where that is more than one host.
+  private func hosts(_ placement: [Placement]) -> String {
+    let ranks = placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
+    switch ranks.count {
+    case 1: return ""
+    case 2...4:
+      return " on "
+        + ranks.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+    default: return " on \(ranks.count) hosts"
+    }
   }
 
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
@@ -78,6 +93,11 @@ final class ConsoleObserver: RunObserver {
     bar?.clear()
     if !endsWithSample { Terminal.write("\n") }
     Terminal.write(summary(report) + "\n")
+    if rootValidates, report.idleFraction > 0.05 {
+      Terminal.write(
+        "ranks waited for rank 0 to validate for \(fixed(report.idleFraction * 100, 0)) % of their time: --validate all shares that work\n"
+      )
+    }
     let last = report.directory.checkpoint("last")
     switch report.ending {
     case .finished: break

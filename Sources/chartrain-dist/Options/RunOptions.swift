@@ -10,6 +10,12 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Directory on each rank's host for a log of it, rank-K.log: what it does, and where its time goes.",
+      valueName: "path"))
+  var logDir: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number.",
       valueName: "run-dir"))
   var resume: String?
@@ -122,6 +128,7 @@ struct RunOptions: ParsableArguments {
 
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
+    config.logDir = logDir ?? config.logDir
     config.validate = validation ?? config.validate
     config.quiet = quiet ?? config.quiet
     config.verbose = verbose ?? config.verbose

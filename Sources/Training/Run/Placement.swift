@@ -1,0 +1,46 @@
+import Ranks
+import Storage
+
+/// Where one rank of a run is.
+public struct Placement: Codable, Equatable, Sendable {
+  public let rank: Int
+  public let host: String
+  /// The numbers of the processors that it may use, as Linux lists them: `0-3,8`.
+  public let processors: String
+
+  /// Of this rank.
+  init(of world: any World) {
+    rank = world.rank
+    host = world.host
+    processors = Self.allowedProcessors
+  }
+
+  /// Of all ranks, on rank 0; nil on the others.
+  ///
+  /// - Throws: `RankError`.
+  static func gather(_ world: any World) throws -> [Placement]? {
+    let own = try JSON.line(Placement(of: world))
+    return try world.gatherBytes(Array(own.utf8))?.map {
+      try JSON.decode(Placement.self, from: String(decoding: $0, as: UTF8.self))
+    }
+  }
+
+  private static var allowedProcessors: String {
+    let name = "Cpus_allowed_list:"
+    guard let bytes = try? readBytes(of: "/proc/self/status", from: 0, count: 1 << 16) else { return "" }
+    let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(name) }
+    return line.map { String($0.dropFirst(name.count).drop { $0 == "\t" || $0 == " " }) } ?? ""
+  }
+}
+
+/// What `config.json` holds: the options, and where the ranks are that the run was last started on.
+struct RunDescription: Encodable {
+  let config: TrainingConfig
+  let placement: [Placement]
+
+  func encode(to encoder: any Encoder) throws {
+    try config.encode(to: encoder)
+    var container = encoder.container(keyedBy: AnyKey.self)
+    try container.encode(placement, forKey: AnyKey(stringValue: TrainingConfig.placementKey))
+  }
+}
