@@ -46,17 +46,11 @@ public struct StepBenchmark {
     trainer.clock = clock
     defer { trainer.clock = nil }
     trainer.beginWhatBegins()
-    var milliseconds: [Double] = []
-    var secondsToFirstStep = 0.0
-    for step in 0..<warmUp + steps {
-      if trainer.isAtEndOfEpoch { trainer.restartText() }
-      if step == warmUp { clock.reset() }
-      let start = PhaseClock.now()
-      _ = try trainer.step(learningRate: trainer.learningRate)
-      try world.barrier()
-      if step == 0 { secondsToFirstStep = secondsSinceStart() }
-      if step >= warmUp { milliseconds.append(Double(PhaseClock.now() - start) * 1e-6) }
-    }
+    _ = try trainer.timedStep()
+    let secondsToFirstStep = secondsSinceStart()
+    for _ in 1..<warmUp { _ = try trainer.timedStep() }
+    clock.reset()
+    let milliseconds = try (0..<steps).map { _ in try trainer.timedStep() * 1000 }
     let resident = try world.allGather(peakResidentBytes()).max()!
     let phases = try PhaseClock.Phase.allCases.map {
       (name: "\($0)", milliseconds: try world.allGather(clock.seconds(in: $0) * 1000 / Double(steps)))
@@ -95,5 +89,19 @@ public struct StepBenchmark {
     var now = timespec()
     clock_gettime(CLOCK_BOOTTIME, &now)
     return Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9 - ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+}
+
+extension Trainer {
+  /// Makes a step, at the end of the text from its start, and waits for all ranks.
+  ///
+  /// - Returns: the seconds that it has taken.
+  /// - Throws: `RankError`.
+  func timedStep() throws -> Double {
+    if isAtEndOfEpoch { restartText() }
+    let start = PhaseClock.now()
+    _ = try step(learningRate: learningRate)
+    try world.barrier()
+    return Double(PhaseClock.now() - start) * 1e-9
   }
 }

@@ -41,10 +41,7 @@ public struct SharedText {
   /// - Throws: on all ranks ``Ranks/AgreedFailure`` if rank 0 could not read or use the text.
   public init(_ config: TrainingConfig, _ world: any World) throws {
     let prepared = try world.onRoot("reading the text") {
-      let text = try PreparedText(
-        train: config.trainSource, valid: config.validSource,
-        validFraction: config.validate == .none ? 0 : config.validFraction,
-        format: config.textFormat, minimumFrequency: config.minFreq)
+      let text = try PreparedText(config)
       let split = try StreamSplit(
         count: text.train.count, streams: config.bs, name: "the training text \(config.trainSource.name)")
       let validSplit =
@@ -64,6 +61,20 @@ public struct SharedText {
     root = prepared.map {
       RootText(vocabulary: $0.text.vocabulary, train: $0.text.train, valid: $0.text.valid)
     }
+  }
+
+  /// A text without sense, the same length for each stream, for measurements.
+  init(measuringWith config: TrainingConfig, columns: Int, vocabularyCount: Int, _ world: any World) {
+    self.vocabularyCount = vocabularyCount
+    split = StreamSplit(streams: config.bs, columns: columns)
+    let own = StreamSplit.shard(streams: config.bs, rank: world.rank, ranks: world.size)
+    // Multiples of a large prime: no two neighbours alike.
+    let ids = (0..<own.count * columns).map {
+      UInt16(truncatingIfNeeded: $0 &* 2_654_435_761 >> 8 % vocabularyCount)
+    }
+    streams = TextStreams(Tokens(.words(ids)), streams: own, columns: columns)
+    valid = nil
+    root = nil
   }
 
   private static func validationText(
@@ -104,6 +115,16 @@ public struct SharedText {
     case (nil, false): local = Tokens(.words(try world.scatter([], parts: parts)))
     }
     return TextStreams(local, streams: shards[world.rank], columns: split.columns)
+  }
+}
+
+extension PreparedText {
+  /// - Throws: `TextError`, or `StorageError`.
+  init(_ config: TrainingConfig) throws {
+    try self.init(
+      train: config.trainSource, valid: config.validSource,
+      validFraction: config.validate == .none ? 0 : config.validFraction, format: config.textFormat,
+      minimumFrequency: config.minFreq)
   }
 }
 

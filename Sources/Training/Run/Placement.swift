@@ -12,7 +12,7 @@ public struct Placement: Codable, Equatable, Sendable {
   init(of world: any World) {
     rank = world.rank
     host = world.host
-    processors = Self.allowedProcessors
+    processors = Processors().list
   }
 
   /// Of all ranks, on rank 0; nil on the others.
@@ -23,13 +23,6 @@ public struct Placement: Codable, Equatable, Sendable {
     return try world.gatherBytes(Array(own.utf8))?.map {
       try JSON.decode(Placement.self, from: String(decoding: $0, as: UTF8.self))
     }
-  }
-
-  private static var allowedProcessors: String {
-    let name = "Cpus_allowed_list:"
-    guard let bytes = try? readBytes(of: "/proc/self/status", from: 0, count: 1 << 16) else { return "" }
-    let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(name) }
-    return line.map { String($0.dropFirst(name.count).drop { $0 == "\t" || $0 == " " }) } ?? ""
   }
 }
 

@@ -1,0 +1,158 @@
+import ArgumentParser
+import Glibc
+import Ranks
+import Storage
+import Training
+
+struct PlanCommand: RankedCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract:
+      "Predict the speed of training on 1 to \(ScalingPlan.maximumRanks) ranks, and say how many are best.",
+    discussion: """
+      Takes the options of train, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
+      hosts would add follows from the network between them: measured, where one rank is started on each, or as --bandwidth and \
+      --latency say. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
+
+      $ chartrain-dist plan --preset notebook-lstm --bandwidth 10 --latency 30
+      $ mpirun --hostfile hosts --map-by ppr:1:node --bind-to none chartrain-dist plan --preset notebook-lstm
+      """)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "What the network between hosts moves each way, instead of measuring it.", valueName: "Gbit/s"),
+    transform: Number.real)
+  var bandwidth: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "What a small message takes there. Default: \(fixed(usualLatency, 0)).", valueName: "microseconds"),
+    transform: Number.real)
+  var latency: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Cores of a host. Default: those that this process may use.", valueName: "n"),
+    transform: Number.whole)
+  var cores: Int?
+
+  @Flag(help: "Print one JSON object instead.")
+  var json = false
+
+  @OptionGroup var training: TrainingOptions
+
+  /// Of TCP between hosts of one room, in microseconds.
+  private static let usualLatency = 50.0
+
+  func run() throws {
+    try check("bandwidth", bandwidth, "Gbit/s")
+    try check("latency", latency, "microseconds")
+    guard latency == nil || bandwidth != nil else {
+      throw OptionError(option: "latency", expected: "--bandwidth beside it", found: "none")
+    }
+    guard cores.map((1...ScalingPlan.maximumRanks).contains) ?? true else {
+      throw OptionError(option: "cores", expected: "1 to \(ScalingPlan.maximumRanks)", found: "\(cores!)")
+    }
+    guard training.output.resume == nil else {
+      throw OptionError(option: "resume", expected: "a new model for plan", found: "a run to go on")
+    }
+    let config = try training.config()
+    guard config.gemm.backend == .simd else {
+      throw OptionError(option: "gemm", expected: "simd for plan", found: "\(config.gemm)")
+    }
+    let network = bandwidth.map {
+      NetworkSpeed(latencySeconds: (latency ?? Self.usualLatency) * 1e-6, bytesPerSecond: $0 * 1e9 / 8)
+    }
+    try runOnRanks { world in
+      world.set(config.stallLimits)
+      try world.onRoot { try checkPlaces(world.hosts) }
+      let cores = try world.allGather(self.cores ?? Processors().cores).min()!
+      var bar = try training.progressBar(world)
+      let plan = try ScalingPlan(config, cores: cores, network: network, world) {
+        bar?.show("measuring", fraction: $0, detail: "")
+      }
+      bar?.clear()
+      try world.onRoot { print(json ? try plan.json : page(plan, config)) }
+      return EXIT_SUCCESS
+    }
+  }
+
+  private func check(_ option: String, _ value: Double?, _ unit: String) throws {
+    guard let value, !(value > 0 && value.isFinite) else { return }
+    throw OptionError(option: option, expected: "\(unit) above 0", found: "\(value)")
+  }
+
+  private func checkPlaces(_ hosts: [String]) throws {
+    let ranks = Dictionary(grouping: hosts) { $0 }
+    guard let (host, all) = ranks.first(where: { $0.value.count > 1 }) else { return }
+    throw OptionError(
+      option: "cores",
+      expected: "one rank on each host, which measures all its cores (--map-by ppr:1:node --bind-to none)",
+      found: "\(all.count) on \(host)")
+  }
+
+  // MARK: The page
+
+  private func page(_ plan: ScalingPlan, _ config: TrainingConfig) -> String {
+    let network =
+      plan.network.map {
+        "\(fixed($0.bytesPerSecond * 8e-9, 2)) Gbit/s each way, \(fixed($0.latencySeconds * 1e6, 0)) us"
+          + (bandwidth == nil ? ", measured" : "")
+      } ?? "none; --bandwidth tells of one"
+    let worthwhile = plan.worthwhile
+    var page = """
+      model     \(config.cell.name) \(config.layers)x\(config.hidden): \(fixed(Double(plan.gradientBytes) * 1e-6, 1)) MB of gradient in each step
+      host      \(plan.cores) cores, measured
+      network   \(network)
+
+      The same \(config.bs) streams on all (strong scaling):
+      \(table(plan.strong))
+
+      \(config.bs) streams for each rank (weak scaling):
+      \(table(plan.weak))
+
+      fastest for --bs \(config.bs): \(places(plan.fastest.shape)), \(grouped(Int(plan.fastest.charactersPerSecond))) characters/s
+      """
+    if worthwhile.shape != plan.fastest.shape {
+      page +=
+        "\nbest use of cores (at least \(fixed(ScalingPlan.worthwhileEfficiency * 100, 0)) % of one alone): "
+        + "\(places(worthwhile.shape)), \(grouped(Int(worthwhile.charactersPerSecond))) characters/s"
+    }
+    page += "\nto run the fastest: \(command(plan.fastest.shape, config))"
+    if plan.idleFraction > 0.05 {
+      page += " --validate all"
+      page +=
+        "\n--validate all, since the ranks would wait \(fixed(plan.idleFraction * 100, 0)) % of their time for rank 0 to validate"
+    }
+    return page
+  }
+
+  private func table(_ rows: [ScalingPlan.Row]) -> String {
+    let header = ["ranks", "hosts", "threads", "streams", "step ms", "network", "chars/s", "efficiency"]
+    let widths = [6, 7, 9, 9, 10, 9, 12, 12]
+    let lines = rows.map { row in
+      let cells = [
+        "\(row.shape.ranks)", "\(row.shape.hosts)", "\(row.shape.threads)", "\(row.streams)",
+        fixed(row.stepSeconds * 1000, 2), fixed(row.networkFraction * 100, 0) + " %",
+        grouped(Int(row.charactersPerSecond)), fixed(row.efficiency * 100, 0) + " %",
+      ]
+      return zip(cells, widths).map { $0.leftPadded($1) }.joined() + "  " + row.bottleneck.rawValue
+    }
+    return ([zip(header, widths).map { $0.leftPadded($1) }.joined() + "  bottleneck"] + lines).joined(
+      separator: "\n")
+  }
+
+  private func places(_ shape: ScalingPlan.Shape) -> String {
+    func count(_ number: Int, _ name: String) -> String { "\(number) \(name)\(number == 1 ? "" : "s")" }
+    return
+      "\(count(shape.ranks, "rank")) with \(count(shape.threads, "thread")) each on \(count(shape.hosts, "host"))"
+  }
+
+  /// What to say besides the options that plan was given.
+  private func command(_ shape: ScalingPlan.Shape, _ config: TrainingConfig) -> String {
+    let blocks = config.blocks.isMultiple(of: shape.ranks) ? "" : " --blocks \(shape.ranks)"
+    return "mpirun -n \(shape.ranks) chartrain-dist ... --threads \(shape.threads)\(blocks)"
+  }
+}
