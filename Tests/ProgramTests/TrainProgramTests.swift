@@ -106,6 +106,41 @@ import Training
     #expect(logs[1].contains("warning: step"), "\(logs[1])")
   }
 
+  @Test func planSaysWhatItMeasuredAndWhatIsBest() throws {
+    struct Plan: Decodable {
+      struct Shape: Decodable { let hosts, ranksPerHost, threads: Int }
+      struct Row: Decodable {
+        let shape: Shape
+        let stepSeconds: Double
+        let bottleneck: String
+      }
+      let cores: Int
+      let strong, weak: [Row]
+      let fastest: Row
+    }
+    let options = ["plan", "--hidden", "8", "--bs", "4", "--cores", "2", "--bandwidth", "1"]
+    let outcome = try Program.run("chartrain-dist", options + ["--json"], currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let plan = try JSONDecoder().decode(Plan.self, from: Data(outcome.output.utf8))
+    #expect(plan.cores == 2)
+    #expect(plan.weak.last!.shape.hosts == 512)
+    #expect(plan.strong.contains { $0.stepSeconds == plan.fastest.stepSeconds })
+    let page = try Program.run("chartrain-dist", options, currentDirectory: directory.path)
+    for part in ["network   1.00 Gbit/s each way, 50 us", "fastest for --bs 4: ", "1024"] {
+      #expect(page.output.contains(part), "\(page.output)")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty, "it writes no files")
+  }
+
+  @Test(arguments: 2...4)
+  func planWantsOneRankOnEachHost(ranks: Int) throws {
+    let outcome = try Program.run(
+      "chartrain-dist", ["plan", "--hidden", "8"], ranks: ranks, currentDirectory: directory.path)
+    #expect(outcome.status == 64)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    #expect(outcome.errors.contains("expected one rank on each host"), "\(outcome.errors)")
+  }
+
   @Test func withoutARunDirectoryItMakesOne() throws {
     let outcome = try Program.run(
       "chartrain-dist", ["--hidden", "8", "--max-steps", "2", "--validate", "none", "--quiet"], ranks: 2,

@@ -11,17 +11,33 @@ public struct HostProfile: Sendable {
     public let threads: Int
     /// Of all its ranks.
     public let streams: Int
+
+    public init(ranks: Int, threads: Int, streams: Int) {
+      self.ranks = ranks
+      self.threads = threads
+      self.streams = streams
+    }
   }
 
   /// The seconds of one step, and of some of its phases, on the slowest host.
-  struct Times: BitwiseCopyable {
-    var step = 0.0
-    var forward = 0.0
-    var backward = 0.0
-    var optimizer = 0.0
+  public struct Times: BitwiseCopyable, Sendable {
+    public let step: Double
+    /// With the loss.
+    public let forward: Double
+    public let backward: Double
+    public let optimizer: Double
+
+    public init(step: Double, forward: Double, backward: Double, optimizer: Double) {
+      self.step = step
+      self.forward = forward
+      self.backward = backward
+      self.optimizer = optimizer
+    }
   }
 
-  private(set) var times: [Work: Times] = [:]
+  let times: [Work: Times]
+
+  public init(_ times: [Work: Times]) { self.times = times }
 
   /// How long to measure each kind of work, beyond the first steps.
   private static let secondsOfEach = 0.3
@@ -40,6 +56,7 @@ public struct HostProfile: Sendable {
     let works = Set(works).sorted {
       ($0.ranks, $0.threads, $0.streams) < ($1.ranks, $1.threads, $1.streams)
     }
+    var times: [Work: Times] = [:]
     for (index, work) in works.enumerated() {
       progress(Double(index) / Double(works.count))
       try world.barrier()
@@ -47,6 +64,7 @@ public struct HostProfile: Sendable {
       // The host that takes longest makes all others wait.
       times[work] = try world.allGather(own).max { $0.step < $1.step }!
     }
+    self.times = times
     progress(1)
   }
 

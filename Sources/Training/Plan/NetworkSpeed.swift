@@ -26,7 +26,7 @@ public struct NetworkSpeed: Codable, Equatable, Sendable {
   ///   - world: with a rank on each host, two at least.
   ///   - chunks: of the gradient.
   /// - Throws: `RankError`.
-  init(measuring world: any World, _ chunks: [Range<Int>]) throws {
+  public init(measuring world: any World, _ chunks: [Range<Int>]) throws {
     precondition(world.size > 1)
     let probe = try NetworkProbe(world, chunks)
     latencySeconds = try probe.latency()

@@ -122,6 +122,12 @@ extension ScalingPlan {
     /// Of each rank.
     public let threads: Int
 
+    public init(hosts: Int, ranksPerHost: Int, threads: Int) {
+      self.hosts = hosts
+      self.ranksPerHost = ranksPerHost
+      self.threads = threads
+    }
+
     public var ranks: Int { hosts * ranksPerHost }
     public var cores: Int { ranks * threads }
 
@@ -131,7 +137,7 @@ extension ScalingPlan {
     }
 
     /// A part of one host, a whole one, and several; with a rank for each core, and with fewer that have threads.
-    static func strong(cores: Int, streams: Int, hasNetwork: Bool) -> [Shape] {
+    public static func strong(cores: Int, streams: Int, hasNetwork: Bool) -> [Shape] {
       let parts = powersOfTwo(upTo: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
       let wholes = powersOfTwo(upTo: cores).flatMap { ranks in
         hostCounts(hasNetwork, ranksPerHost: ranks).map {
@@ -142,7 +148,7 @@ extension ScalingPlan {
     }
 
     /// A rank for each core of a part of a host, of a whole one, and of several.
-    static func weak(cores: Int, hasNetwork: Bool) -> [Shape] {
+    public static func weak(cores: Int, hasNetwork: Bool) -> [Shape] {
       let ranks = powersOfTwo(upTo: cores)
       return ranks.map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
         + hostCounts(hasNetwork, ranksPerHost: ranks.last!).dropFirst().map {

@@ -4,14 +4,14 @@ import CharModel
 ///
 /// On a host the ranks do what was measured. Between hosts the gradient travels as ``Ranks/TreeSum`` lets it: halves and halves again, each
 /// layer's as soon as it is there, and the parameters back. All ranks of a host share its network.
-struct StepPrediction {
+public struct StepPrediction {
   private let config: TrainingConfig
   private let profile: HostProfile
   private let network: NetworkSpeed?
   /// Of each layer's part of the gradient.
   private let chunkBytes: [Double]
 
-  init(
+  public init(
     _ config: TrainingConfig, _ layout: ParameterLayout, _ profile: HostProfile, _ network: NetworkSpeed?
   ) {
     self.config = config
@@ -20,14 +20,14 @@ struct StepPrediction {
     chunkBytes = layout.layerChunks.map { Double($0.count * MemoryLayout<Float>.size) }
   }
 
-  var gradientBytes: Int { Int(chunkBytes.reduce(0, +)) }
+  public var gradientBytes: Int { Int(chunkBytes.reduce(0, +)) }
 
   /// What rank 0 takes to validate so many characters.
-  func validationSeconds(characters: Int) -> Double {
+  public func validationSeconds(characters: Int) -> Double {
     one.forward / Double(config.bs * config.bptt) * Double(characters)
   }
 
-  func row(_ shape: ScalingPlan.Shape, streams: Int) -> ScalingPlan.Row {
+  public func row(_ shape: ScalingPlan.Shape, streams: Int) -> ScalingPlan.Row {
     let work = shape.hostWork(streams: streams)
     let host = profile.times[work]!
     let (latency, transfer) = networkSeconds(shape, host)
