@@ -66,6 +66,15 @@ keep_off_network() {
   export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
 }
 
+# Gives each rank $1 cores of its own on its host, unless OVERSUBSCRIBE is set.
+place_ranks() {
+  if [ -n "${OVERSUBSCRIBE:-}" ]; then
+    export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
+  else
+    export OMPI_MCA_rmaps_base_mapping_policy=slot:PE=$1 OMPI_MCA_hwloc_base_binding_policy=core
+  fi
+}
+
 # Makes mpirun start $1 ranks on this machine however few its cores are.
 prepare_mpi() {
   local ranks=$1 cores

@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_requested, save_requested, interrupts;
+static volatile sig_atomic_t stop_requested, save_requested, interrupts, can_save;
+static int nothing_to_save;
 
 static void note(int signal) {
   switch (signal) {
@@ -15,11 +16,15 @@ static void note(int signal) {
       if (interrupts++ > 0) _exit(128 + SIGINT);
       // As the others.
     default:
+      if (!can_save) _exit(nothing_to_save);
       stop_requested = 1;
   }
 }
 
-void csignals_install(void) {
+void csignals_install(int status) {
+  nothing_to_save = status;
+  // Whoever has read this program's output may be gone; that is no reason to end.
+  signal(SIGPIPE, SIG_IGN);
   const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
   struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
@@ -32,6 +37,8 @@ void csignals_install(void) {
   }
   sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
 }
+
+void csignals_begin(void) { can_save = 1; }
 
 int csignals_take(void) {
   int requests = stop_requested ? CSIGNALS_STOP : 0;

@@ -26,9 +26,7 @@ enum Failure {
 
   /// The line for `error`, control characters made visible.
   static func line(_ error: any Error) -> String {
-    let message = ChartrainDist.message(for: error)
-    let oneLine = TokenWriter.visible(message).split(separator: "\n").joined(separator: " ")
-    return "chartrain-dist: error: \(oneLine)"
+    "chartrain-dist: error: \(ChartrainDist.message(for: error).inOneVisibleLine)"
   }
 
   /// Ends this process because of `error`, found before MPI started and so by every rank at once: rank 0

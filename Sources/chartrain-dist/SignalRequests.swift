@@ -4,8 +4,11 @@ import Training
 
 /// What signals ask of a run.
 enum SignalRequests {
-  /// From now on signals are requests; to be called before MPI starts.
-  static func install() { csignals_install() }
+  /// From now on signals are requests; to be called before MPI starts. Until ``begin()`` one to stop ends this process at once.
+  static func install() { csignals_install(TrainingRun.Ending.request.status) }
+
+  /// From now on there is something to save.
+  static func begin() { csignals_begin() }
 
   static func take() -> RunRequests {
     let taken = Int(csignals_take())

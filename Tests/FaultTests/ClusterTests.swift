@@ -10,7 +10,12 @@ struct ClusterTests {
   private let hosts: Hosts
   private var run: FaultRun { FaultRun(directory: directory, name: "run") }
 
-  init() throws { hosts = try Hosts(3, directory) }
+  init() throws { hosts = try Hosts(4, directory) }
+
+  /// A hostfile of the first so many hosts.
+  private func use(_ count: Int, slots: Int = 1) {
+    directory.write("hostfile", (0..<count).map { "host\($0) slots=\(slots)\n" }.joined())
+  }
 
   private static let script = Outside.top + "/launch/cluster"
 
@@ -33,7 +38,7 @@ struct ClusterTests {
 
   @Test func everyProblemIsNamedAtOnce() throws {
     directory.write(
-      "hostfile", "# none is what it should be\nhost0 slots=9000\nhost1 slots=2\nhost2\nhost3\n")
+      "hostfile", "# none is what it should be\nhost0 slots=9000\nhost1 slots=2\nhost2\nhost4\n")
     let mpirun = directory.write("mpirun", "#!/bin/sh\necho 'mpirun (Open MPI) 9.9.9'\n")
     let date = directory.write("date", "#!/bin/sh\necho 1700000000000000000\n")
     let program = Program.path("chartrain-dist")
@@ -49,7 +54,7 @@ struct ClusterTests {
       "host0: expected a core for each of 9000 slots, found ", "host0: expected 72000 MiB free in /dev/shm",
       "host1: expected 16 MiB free in /dev/shm for 2 ranks, found ", "host1: expected chartrain-dist ",
       "host2: expected Open MPI ", "host2: expected a clock that is right within 2 s",
-      "host3: cannot be reached by ssh: ",
+      "host4: cannot be reached by ssh: ",
     ] {
       #expect(outcome.errors.contains("cluster: " + problem), "\(problem): \(outcome.errors)")
     }
@@ -80,13 +85,62 @@ struct ClusterTests {
   }
 
   /// One rank on each host, and more than one: the bits of one rank.
-  @Test(arguments: [(1, 3), (2, 6)])
-  func trainingOnSeveralHosts(slots: Int, ranks: Int) throws {
-    directory.write("hostfile", (0..<3).map { "host\($0) slots=\(slots)\n" }.joined())
+  @Test(arguments: [(2, 1), (3, 1), (4, 1), (3, 2), (4, 2)])
+  func trainingOnSeveralHosts(count: Int, slots: Int) throws {
+    use(count, slots: slots)
+    let steps = 60
+    // Other blocks than 12 have other bits, and so has the run that this one is compared with.
+    let blocks = ["--blocks", "24"]
+    let outcome = try cluster(FaultRun.options(directory, steps: steps) + blocks + ["--run-dir", run.path])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let words = "\(count * slots) ranks on \(count) hosts, over 10.99.0.1/24, ports 42000-42999"
+    #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps, blocks))
+    let config = try String(contentsOfFile: run.path + "/config.json", encoding: .utf8)
+    let places = config.matches(of: /"host" : "([a-z0-9]+)"/).map { String($0.1) }
+    #expect(places == (0..<count).flatMap { [String](repeating: "host\($0)", count: slots) })
+  }
+
+  /// Slow links that lose packets cost time, and nothing else.
+  @Test func aPoorNetworkGivesTheSameBits() throws {
+    use(2)
+    for host in ["host0", "host1"] { try hosts.tell("rate", host, "100mbit") }
+    if try Program.run(["nft", "--version"]).status == 0 { try hosts.tell("loss", "host1", "2") }
     let steps = 60
     let outcome = try cluster(FaultRun.options(directory, steps: steps) + ["--run-dir", run.path])
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.errors.contains("\(ranks) ranks on 3 hosts, over 10.99.0.1/24, ports 42000-42999"))
+    #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
+  }
+
+  /// What the pods of launch/kubernetes/job.yaml run: workers that have the job's key, and a launcher that knows it.
+  @Test func aKubernetesJobsPodsFindEachOther() throws {
+    use(3)
+    let key = directory.path("job/id_rsa")
+    try FileManager.default.createDirectory(atPath: directory.path("job"), withIntermediateDirectories: true)
+    let made = try Program.run(
+      [
+        "sh", "-c",
+        "ssh-keygen -q -t ed25519 -N '' -f '\(key)' && cp '\(key).pub' '\(directory.path("job"))/authorized_keys'",
+      ])
+    #expect(made.status == 0, "\(made.errors)")
+    let environment = [
+      "SSH_KEY": key, "HOSTFILE": hosts.file, "SUPERVISE": Outside.top + "/launch/supervise", "BACKOFF": "0",
+      "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "PATIENCE": "20",
+      "OMPI_MCA_hwloc_base_binding_policy": "none",
+    ]
+    let scripts = Outside.top + "/launch/kubernetes/"
+    for host in ["host0", "host1", "host2"] {
+      // The sshd that is there has other keys.
+      try spoil(
+        host,
+        "pkill --ns $$ --nslist net -x sshd; SSH_KEY='\(key)' setsid '\(scripts)worker' </dev/null >/dev/null 2>&1 &"
+      )
+    }
+    let steps = 60
+    let outcome = try hosts.run(
+      [scripts + "launcher", "--run-dir", run.path] + FaultRun.options(directory, steps: steps),
+      environment: environment)
+    #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
   }
 
@@ -109,6 +163,7 @@ struct ClusterTests {
 
   /// The host that is cut off is named and left out, and the run ends with the right bits.
   @Test func aClusterRunGoesOnWithoutTheHostThatFails() throws {
+    use(3)
     let steps = 3000
     let program = try hosts.start(
       [Self.script, hosts.file, "--supervise"] + FaultRun.options(directory, steps: steps)

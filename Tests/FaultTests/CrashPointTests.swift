@@ -56,7 +56,7 @@ import Training
     let outcome = try train("whole", nil)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(
-      checkpoints("whole") == ["best", "last", "step-4", "step-6"].map { $0 + ".safetensors" })
+      checkpoints("whole") == ["best", "last", "previous", "step-4", "step-6"].map { $0 + ".safetensors" })
     let calls = try Int(String(contentsOfFile: directory.path("count"), encoding: .utf8))
     return (try #require(calls), try checkpoint("whole").checksum)
   }

@@ -51,11 +51,13 @@ struct FaultRun {
   var hasTemporaryFiles: Bool { checkpoints.contains { $0.hasPrefix(".") } }
 
   /// The checksum of a run with the same options that nobody has disturbed.
-  func undisturbedChecksum(steps: Int, checkpointEvery: Int = 50) throws -> String? {
+  func undisturbedChecksum(steps: Int, checkpointEvery: Int = 50, _ options: [String] = []) throws -> String?
+  {
     let whole = FaultRun(directory: directory, name: "undisturbed-\(steps)")
     let outcome = try Program.run(
       "chartrain-dist",
-      Self.options(directory, steps: steps, checkpointEvery: checkpointEvery) + ["--run-dir", whole.path],
+      Self.options(directory, steps: steps, checkpointEvery: checkpointEvery) + options
+        + ["--run-dir", whole.path],
       secondsAllowed: 3600)
     #expect(outcome.status == 0, "\(outcome.errors)")
     return try whole.last.checksum

@@ -72,9 +72,9 @@ import Training
       guard let last = try lastStep() else { continue }
       lost.append(run.steps - last)
     }
-    // Where a write takes longer than training waits, what is done in the meantime is lost as well; never as much as an interval.
+    // Where a write takes longer than training waits, what is done in the meantime is lost as well; that is little.
     let mostLost = lost.max() ?? 0
-    #expect(mostLost <= 2 * Self.interval, "\(mostLost) steps were lost at once")
+    #expect(mostLost <= Self.interval * 5 / 4, "\(mostLost) steps were lost at once")
     #expect(killsInsideWrites > 0 || kills < 20)
     let reached = try #require(try lastStep())
     let steps = reached + 20

@@ -101,5 +101,10 @@ import Testing
       [Outside.top + "/launch/supervise", "--bs", "0", "--run-dir", run.path], environment: Self.environment)
     #expect(outcome.status == 64)
     #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    let missing = try Program.run(
+      [Outside.top + "/launch/supervise", "--train", directory.path("none"), "--run-dir", run.path],
+      environment: Self.environment)
+    #expect(missing.status == 74)
+    #expect(!missing.errors.contains("goes on in"), "\(missing.errors)")
   }
 }

@@ -182,7 +182,7 @@ import Training
   private func expectLastCheckpoint(ofStep step: Int) throws {
     let path = directory.path("run") + "/checkpoints"
     let files = try FileManager.default.contentsOfDirectory(atPath: path)
-    #expect(Set(files) == ["step-\(step).safetensors", "last.safetensors"])
+    #expect(Set(files) == ["step-\(step).safetensors", "last.safetensors", "previous.safetensors"])
     #expect(try Checkpoint(path: path + "/last.safetensors").progress?.step == step)
   }
 

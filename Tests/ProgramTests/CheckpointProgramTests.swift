@@ -44,6 +44,26 @@ import Training
     #expect(try run(arguments + ["--refeed-window"]).status == 0)
   }
 
+  /// What a file of anywhere says does not reach the terminal as it is.
+  @Test func noEscapeOfAFileReachesTheTerminal() throws {
+    let header =
+      #"{"x\u001b]0;title\u0007\u001b[2J\nfake: error: \u001b":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#
+    var bytes = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    bytes += Data(header.utf8) + Data(count: 4)
+    for name in ["last", "previous"] {
+      try bytes.write(
+        to: URL(fileURLWithPath: directory.path("run/checkpoints/\(name).safetensors")), options: .atomic)
+    }
+    let outcome = try run(["--resume", "run", "--epochs", "12", "--log-dir", "logs"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("not used"), "\(outcome.errors)")
+    let log = try String(contentsOfFile: directory.path("logs/rank-0.log"), encoding: .utf8)
+    for text in [outcome.errors, outcome.output, log] {
+      #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 32 })
+    }
+    #expect(outcome.errorLines.allSatisfy { $0.hasPrefix("chartrain-dist: ") }, "\(outcome.errors)")
+  }
+
   @Test func sampleStreamsAsItGenerates() throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Program.path("chartrain-dist"))

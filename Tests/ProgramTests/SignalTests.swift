@@ -51,6 +51,35 @@ import Training
 
   // MARK: At bad moments
 
+  /// A text that never comes: there is nothing to save yet.
+  @Test(arguments: [SIGTERM, SIGINT, SIGUSR1], [1, 3])
+  func beforeThereIsAnythingToSave(signal: Int32, ranks: Int) throws {
+    #expect(mkfifo(directory.path("pipe"), 0o600) == 0)
+    let program = try RunningProgram(
+      "chartrain-dist", ["--train", "pipe", "--run-dir", "run"], ranks: ranks,
+      currentDirectory: directory.path)
+    // Reading has begun where the other end can be opened.
+    var end: Int32 = -1
+    try program.wait {
+      end = open(directory.path("pipe"), O_WRONLY | O_NONBLOCK)
+      return end >= 0
+    }
+    defer { close(end) }
+    kill(program.ranks[0], signal)
+    #expect(try program.outcome().status == 75)
+    #expect(!FileManager.default.fileExists(atPath: directory.path("run")))
+  }
+
+  /// Whoever reads what the program prints may go away.
+  @Test func aClosedOutputDoesNotEndARun() throws {
+    let command =
+      "'\(Program.path("chartrain-dist"))' \(options.joined(separator: " ")) --run-dir run --max-steps 40"
+    let outcome = try Program.run(
+      ["bash", "-c", "set -o pipefail; \(command) | head -1"], currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try last("run").progress?.step == 40)
+  }
+
   /// Starts a run whose options are these.
   private func start(_ options: [String], until condition: (RunningProgram) -> Bool) throws -> RunningProgram
   {
@@ -71,7 +100,7 @@ import Training
   @Test func inTheFirstStep() throws {
     let program = try start(
       Self.large + ["--train", "text.txt", "--bs", "64", "--bptt", "100", "--epochs", "1000"]
-    ) { _ in FileManager.default.fileExists(atPath: directory.path("run") + "/metrics.jsonl") }
+    ) { _ in checkpoints.contains("last.safetensors") }
     try #require(steps("run") == 0)
     kill(program.ranks[1], SIGTERM)
     let outcome = try program.outcome()

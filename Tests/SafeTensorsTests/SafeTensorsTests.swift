@@ -68,6 +68,7 @@ private func tensor(_ shape: String, _ offsets: String, type: String = "F32") ->
       file(#"{"a":\#(tensor("[1]", "[0,4]", type: "F31"))}"#, dataCount: 4),
       file(#"{"a":\#(tensor("[1.5]", "[0,4]"))}"#, dataCount: 4),
       file(#"{"__metadata__":{"a":1}}"#), file(#"{"__metadata__":{"a":"1","a":"2"}}"#),
+      file(#"{"__metadata__":{"ab":"1","a\u0062":"2"}}"#),
       [2, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0xFF],
     ] as [[UInt8]])
   func brokenFilesAreRefused(bytes: [UInt8]) {

@@ -223,6 +223,29 @@ import Training
     #expect(try samples("other") == samples("whole"))
   }
 
+  /// What is over is as it was; a single phase is compared as it was said.
+  @Test func phasesThatAreOverCannotChange() throws {
+    var config = config("run")
+    config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 3, lr: 0.02)]
+    config.maxSteps = 60
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    try #require(try Checkpoint(path: config.runDir! + "/checkpoints/last.safetensors").progress?.phase == 1)
+    func refusal(_ name: String, _ change: @escaping @Sendable (inout TrainingConfig) -> Void) -> String {
+      do {
+        try resume(name, ranks: 1, change)
+        return "none"
+      } catch { return (error as? AgreedFailure).map { "\($0.cause!)" } ?? "\(error)" }
+    }
+    #expect(refusal("run") { $0.phases[0].epochs = 2 }.contains("--phase"))
+    #expect(refusal("run") { $0.phases[1].epochs = 4 } == "none")
+    config.phases = [Phase(epochs: 2, lr: 0.01)]
+    config.maxSteps = 3
+    config.runDir = directory.path("short")
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let short = refusal("short") { $0.phases[0].lr = 3 }
+    #expect(short.contains("--lr: expected 0.01, found 3") && !short.contains("--phase"), "\(short)")
+  }
+
   private func samples(_ name: String) throws -> String {
     try String(contentsOfFile: directory.path(name) + "/samples.txt", encoding: .utf8)
   }
@@ -261,6 +284,80 @@ import Training
     #expect(steps.count == 60)
   }
 
+  /// All that a run of short epochs writes may be one file under two names; the one before is there as well.
+  @Test func aDamagedFileIsNotTheOnlyOne() throws {
+    let config = config("run")
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let whole = try tensorBytes("run")
+    let last = config.runDir! + "/checkpoints/last.safetensors"
+    let size = try Data(contentsOf: URL(fileURLWithPath: last)).count
+    // In its place, so that all its names have the damage.
+    let file = try #require(FileHandle(forUpdatingAtPath: last))
+    try file.seek(toOffset: UInt64(size / 2))
+    try file.write(contentsOf: Data([1, 2, 3, 4]))
+    try file.close()
+    let summaries = Summaries()
+    let path = config.runDir!
+    _ = try ThreadWorld.run(size: 2) { world in
+      let start = try RunStart(resuming: path, world, TrainingFixture.silentLogger) { _ in }
+      try TrainingRun(start, world, summaries, TrainingFixture.silentLogger).run()
+    }
+    #expect(summaries.all[0].resumedAtStep! > 0)
+    #expect(try tensorBytes("run") == whole)
+  }
+
+  @Test func inAnotherDirectoryTheBestOneIsThereToo() throws {
+    var config = config("run")
+    config.maxSteps = 60
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let (path, other) = (config.runDir!, directory.path("other"))
+    _ = try ThreadWorld.run(size: 1) { world in
+      let start = try RunStart(resuming: path, world, TrainingFixture.silentLogger) {
+        $0.maxSteps = nil
+        $0.runDir = other
+      }
+      // Ended before it has validated.
+      try TrainingRun(start, world, SilentObserver(), TrainingFixture.silentLogger, requests: { .stop }).run()
+    }
+    let best = try ["run", "other"].map {
+      try Data(contentsOf: URL(fileURLWithPath: directory.path($0) + "/checkpoints/best.safetensors"))
+    }
+    #expect(best[0] == best[1])
+  }
+
+  /// Of steps that the run has not come to again, since it went back.
+  @Test func checkpointsOfBeforeARewindGoFirst() throws {
+    var config = config("run")
+    config.checkpointEvery = .steps(10)
+    config.keep = 2
+    config.maxSteps = 20
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let checkpoints = config.runDir! + "/checkpoints/"
+    let stale = ["step-50.safetensors", "step-60.safetensors"]
+    for name in stale {
+      // Not what a run would take up.
+      try Data("of before".utf8).write(to: URL(fileURLWithPath: checkpoints + name))
+    }
+    try resume("run", ranks: 1) { $0.maxSteps = 40 }
+    let kept = try FileManager.default.contentsOfDirectory(atPath: checkpoints).filter {
+      $0.hasPrefix("step-")
+    }
+    #expect(Set(kept) == ["step-30.safetensors", "step-40.safetensors"])
+  }
+
+  @Test func aTextThatWasMovedIsTheSame() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let moved = directory.path("moved.txt")
+    try FileManager.default.moveItem(atPath: config.train!, toPath: moved)
+    try resume("run", ranks: 1) {
+      $0.train = moved
+      $0.maxSteps = 7
+    }
+    #expect(try Checkpoint(path: config.runDir! + "/checkpoints/last.safetensors").progress?.step == 7)
+  }
+
   /// A file made by hand may say anything of its progress: it must be refused, not believed.
   @Test(arguments: [
     ("\"phase\":0", "\"phase\":7"), ("\"cursor\":", "\"cursor\":99999"), ("\"step\":", "\"step\":-1"),
@@ -282,7 +379,7 @@ import Training
       metadata[key] = metadata[key]!.replacingOccurrences(of: old, with: new)
     }
     #expect(metadata != checkpoint.file.header.metadata)
-    for name in ["last", "best"] {
+    for name in ["last", "previous", "best"] {
       try writeSafeTensors(
         to: directory + "/\(name).safetensors", metadata: metadata,
         tensors: tensors.map { .init(name: $0.name, shape: $0.shape, values: $1.buffer.elements) })
@@ -319,11 +416,12 @@ import Training
     }
     #expect(several.contains("--hidden: expected 12, found 13; --seed: expected 0, found 9"), "\(several)")
     #expect(refusal { $0.phases[0].lr = 7 }.contains("--phase"))
+    #expect(refusal { $0.phases[2].epochs = 3 } == "none")
     #expect(refusal { $0.validate = .none }.contains("--validate"))
     #expect(refusal { $0.validate = .all } == "none")
     directory.write("text.txt", TrainingFixture.text + "more")
     #expect(refusal { _ in }.contains("the text that the run was trained on"))
-    for name in ["last", "best"] {
+    for name in ["last", "previous", "best"] {
       try Data("no checkpoint".utf8).write(
         to: URL(fileURLWithPath: config.runDir! + "/checkpoints/\(name).safetensors"))
     }

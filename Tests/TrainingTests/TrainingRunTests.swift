@@ -43,7 +43,7 @@ import Training
 
     let checkpoints = try FileManager.default.contentsOfDirectory(atPath: runPath + "/checkpoints").sorted()
     let kept = [steps.count / 20 - 1, steps.count / 20].map { "step-\($0 * 20).safetensors" }
-    #expect(checkpoints == (["best.safetensors", "last.safetensors"] + kept).sorted())
+    #expect(checkpoints == (["best", "last", "previous"].map { "\($0).safetensors" } + kept).sorted())
     let last = try Checkpoint(path: runPath + "/checkpoints/last.safetensors")
     #expect(last.progress?.epoch == 3)
     #expect(last.progress?.step == steps.count)

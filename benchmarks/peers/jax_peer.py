@@ -80,14 +80,14 @@ def train_step(parameters, first, second, states, number, inputs, targets):
 
 
 def main():
-    rows, vocabulary = work.streams(options.text)
+    rows, vocabulary = work.streams(options.text, options.batch)
     text = np.ascontiguousarray(np.array(rows, np.int32).T)
     windows = (len(text) - 1) // work.WINDOW
     parameters = initial(jax.random.key(1), vocabulary)
     first = jax.tree.map(jnp.zeros_like, parameters)
     second = jax.tree.map(jnp.zeros_like, parameters)
     parts = 2 if options.cell == "lstm" else 1
-    states = [tuple(jnp.zeros((work.BATCH, HIDDEN)) for _ in range(parts)) for _ in range(LAYERS)]
+    states = [tuple(jnp.zeros((options.batch, HIDDEN)) for _ in range(parts)) for _ in range(LAYERS)]
 
     def step(number):
         nonlocal parameters, first, second, states

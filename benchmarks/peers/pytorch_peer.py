@@ -1,4 +1,4 @@
-"""The same training steps in PyTorch: plain, or DistributedDataParallel over gloo with --processes."""
+"""The same training steps in PyTorch: plain, or DistributedDataParallel over gloo with --processes, which it starts unless RANK says that somebody has."""
 
 import os
 import sys
@@ -29,8 +29,8 @@ def detached(state):
 def run(rank, options):
     torch.set_num_threads(1 if options.processes > 1 else options.cores)
     torch.manual_seed(0)
-    rows, vocabulary = work.streams(options.text)
-    share = work.BATCH // options.processes
+    rows, vocabulary = work.streams(options.text, options.batch)
+    share = options.batch // options.processes
     text = torch.tensor(rows[rank * share:(rank + 1) * share]).t().contiguous()
     model = Model(options.cell, vocabulary)
     if options.processes > 1:
@@ -71,7 +71,9 @@ def run(rank, options):
 
 if __name__ == "__main__":
     options = work.arguments()
-    if options.processes > 1:
+    if "RANK" in os.environ:
+        run(int(os.environ["RANK"]), options)
+    elif options.processes > 1:
         torch.multiprocessing.spawn(run, args=(options,), nprocs=options.processes)
     else:
         run(0, options)

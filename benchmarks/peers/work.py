@@ -6,7 +6,7 @@ import resource
 import statistics
 import time
 
-BATCH, WINDOW, EMBEDDING = 64, 8, 42
+WINDOW, EMBEDDING = 8, 42
 MODELS = {  # cell, layers, hidden width, dropout between layers, learning rate, weight decay
     "rnn": (1, 256, 0.0, 1e-3, 0.0),
     "gru": (1, 256, 0.0, 1e-3, 0.0),
@@ -20,17 +20,18 @@ def arguments():
     parser.add_argument("text")
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=64, help="streams, of all processes together")
     parser.add_argument("--steps", type=int, default=100)
     return parser.parse_args()
 
 
-def streams(path):
-    """[B, columns] of token numbers, and the vocabulary's size with <unk> and <pad>."""
+def streams(path, batch):
+    """[batch, columns] of token numbers, and the vocabulary's size with <unk> and <pad>."""
     with open(path, encoding="utf-8") as file:
         text = file.read().replace("\n", "")
     numbers = {character: index + 2 for index, character in enumerate(sorted(set(text)))}
-    columns = len(text) // BATCH
-    rows = [[numbers[c] for c in text[b * columns:(b + 1) * columns]] for b in range(BATCH)]
+    columns = len(text) // batch
+    rows = [[numbers[c] for c in text[b * columns:(b + 1) * columns]] for b in range(batch)]
     return rows, len(numbers) + 2
 
 

@@ -9,9 +9,12 @@ enum {
   CSIGNALS_SAVE = 2,
 };
 
-/// From now on SIGTERM, SIGINT and SIGUSR1 ask to stop, SIGUSR2 to save; a second SIGINT ends the process at once.
-/// To be called before MPI starts, since it may be asked from the first moment on.
-void csignals_install(void);
+/// From now on SIGTERM, SIGINT and SIGUSR1 ask to stop, SIGUSR2 to save; a second SIGINT ends the process at once, and until there is something to save
+/// a request to stop does, with `status`. To be called before MPI starts, since it may be asked from the first moment on.
+void csignals_install(int status);
+
+/// From now on there is something to save.
+void csignals_begin(void);
 
 /// The requests so far. One to stop stays, one to save is returned once.
 int csignals_take(void);

@@ -43,6 +43,8 @@ final class CheckpointWriter: Sendable {
   /// Names that the snapshot should have in the directory, and has not.
   private let missing = Mutex<[String]>([])
   private let pruner: StepCheckpoints
+  /// Whether `last` is one that this writer has written, and so knows to be good.
+  private let hasWrittenLast = Mutex(false)
 
   /// - Throws: `StorageError` if the directory cannot be read.
   init(_ directory: RunDirectory, keep: Int, _ vocabulary: Vocabulary) throws {
@@ -67,7 +69,9 @@ final class CheckpointWriter: Sendable {
       let failure = writeFiles(names)
       missing.withLock { $0 = if case .storage = failure { names } else { [] } }
       var pruningFailure: (any Error)?
-      if failure == nil { do { try pruner.add(names) } catch { pruningFailure = error } }
+      if failure == nil {
+        do { try pruner.add(names, at: snapshot.progress.step) } catch { pruningFailure = error }
+      }
       let outcome = Outcome(
         progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
         failure: failure,
@@ -109,12 +113,21 @@ final class CheckpointWriter: Sendable {
     guard snapshot.isFinite else { return .notFinite }
     do {
       let paths = names.map(directory.checkpoint)
+      keepLast()
       try snapshot.write(to: paths[0])
       for path in paths.dropFirst() {
         do { try linkAtomically(paths[0], as: path) } catch { try snapshot.write(to: path) }
       }
+      hasWrittenLast.withLock { $0 = $0 || names.contains("last") }
       return nil
     } catch { return .storage(error) }
+  }
+
+  /// Gives the `last` that is about to be replaced another name: the new one may be the same file under all its names, and files can be damaged.
+  private func keepLast() {
+    guard hasWrittenLast.withLock({ $0 }) else { return }
+    // Where the file system has no second names, all checkpoints are files of their own.
+    try? linkAtomically(directory.checkpoint("last"), as: directory.checkpoint("previous"))
   }
 }
 
@@ -122,7 +135,6 @@ final class CheckpointWriter: Sendable {
 private final class StepCheckpoints: @unchecked Sendable {
   private let directory: RunDirectory
   private let keep: Int
-  /// Oldest first.
   private var paths: [String]
 
   init(_ directory: RunDirectory, keep: Int) throws {
@@ -131,12 +143,17 @@ private final class StepCheckpoints: @unchecked Sendable {
     paths = try directory.stepCheckpoints
   }
 
-  /// Removes the oldest beyond those to keep.
-  func add(_ names: [String]) throws {
+  /// Removes the oldest beyond those to keep. Those of steps after `step` are of before the run went back, and older than all others.
+  func add(_ names: [String], at step: Int) throws {
     for path in names.map(directory.checkpoint) where directory.step(of: path) != nil && !paths.contains(path)
     {
       paths.append(path)
     }
+    func age(_ path: String) -> (Int, Int) {
+      let own = directory.step(of: path)!
+      return (own > step ? 0 : 1, own)
+    }
+    paths.sort { age($0) < age($1) }
     while paths.count > keep {
       let path = paths.removeFirst()
       if kind(of: path) != .nothing { try removeFile(path) }

@@ -10,13 +10,13 @@ public struct RunDirectory: Sendable {
   public var samples: String { path + "/samples.txt" }
   public var checkpoints: String { path + "/checkpoints" }
 
-  /// `name` is `last`, `best`, `step-K` or `cycle-K`.
+  /// `name` is `last`, `previous`, `best`, `step-K` or `cycle-K`.
   public func checkpoint(_ name: String) -> String { "\(checkpoints)/\(name).safetensors" }
 
-  /// The paths of the `step-K` there are, oldest first.
+  /// The paths of the `step-K` there are.
   var stepCheckpoints: [String] {
     get throws {
-      try filesBelow(checkpoints).filter { step(of: $0) != nil }.sorted { step(of: $0)! < step(of: $1)! }
+      try filesBelow(checkpoints).filter { step(of: $0) != nil }
     }
   }
 

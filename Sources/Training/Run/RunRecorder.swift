@@ -24,11 +24,13 @@ final class RunRecorder {
   private var waits: [Double] = []
   private var checkpointsWritten = 0
   private var checkpointsFailed = 0
-  /// Of training and validation of all ranks by this process, and of their waiting for those that validate.
-  private var rankSeconds = 0.0
+  /// Of training and validation by this process, and of a rank's waiting for those that validate.
+  private var seconds = 0.0
   private var idleSeconds = 0.0
   /// Whether `last` is not what the last snapshot holds, and why.
   private var failureOfLast: CheckpointWriter.Failure?
+  /// Of what this process has written as `last`.
+  private var stepOfLast: Int?
 
   /// Makes the run's directory and writes its `config.json`.
   init(
@@ -67,6 +69,7 @@ final class RunRecorder {
       } else {
         try resumed!.copyMetrics(to: directory, until: trainer.progress)
         try resumed!.copySamples(to: directory, until: trainer.progress)
+        try resumed!.copyBest(to: directory)
       }
       trainer.progress.restarts += 1
     }
@@ -122,8 +125,8 @@ final class RunRecorder {
       seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9),
       validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds)
     try metrics.add(JSON.line(line) + "\n")
-    rankSeconds += Double(placement.count) * (seconds + (validation.seconds ?? 0))
-    idleSeconds += validation.idleSeconds ?? 0
+    self.seconds += seconds + (validation.seconds ?? 0)
+    idleSeconds += (validation.idleSeconds ?? 0) / Double(placement.count)
     observer.epochEnded(line, isBest: isBest)
   }
 
@@ -146,9 +149,10 @@ final class RunRecorder {
 
   /// Begins to write a checkpoint; training may go on.
   ///
-  /// - Parameter names: such as `last`.
-  func save(_ names: [String], _ states: CollectedStates) throws {
-    let start = clock.now
+  /// - Parameters:
+  ///   - names: such as `last`.
+  ///   - start: when training began to wait for it.
+  func save(_ names: [String], _ states: CollectedStates, since start: ContinuousClock.Instant) throws {
     try writer.write(names, trainer, states)
     // Nothing more is lost than since the one before if nothing is done until this one is there; but that must not cost much.
     writer.wait(atMost: (start - saved) * Self.patience)
@@ -166,7 +170,8 @@ final class RunRecorder {
   /// Says what has become of checkpoints begun before.
   private func noteCheckpoints() throws {
     for name in writer.takeLost() {
-      logger.warning("'\(name)' could not be written in time: what is there under that name is an older one")
+      logger.warning(
+        "'\(name)' could not be written in time: what may be there under that name is an older one")
     }
     for outcome in writer.takeOutcomes() {
       let (progress, names) = (outcome.progress, outcome.names)
@@ -182,20 +187,22 @@ final class RunRecorder {
       } else {
         if let failure = outcome.pruningFailure { logger.warning("an old checkpoint stays: \(failure)") }
         checkpointsWritten += 1
+        if names.contains("last") { stepOfLast = progress.step }
         logger.debug("wrote \(names.joined(separator: ", ")) after step \(progress.step)")
       }
     }
   }
 
   /// The checkpoint of a step before `limit` from which to go on after the numbers have gone wrong, nil if there is none.
-  ///
-  /// - Throws: `StorageError`.
   func lastGoodCheckpoint(before limit: Int) throws -> Checkpoint? {
     writer.wait()
     try noteCheckpoints()
     do {
       return try directory.lastGoodCheckpoint(logger) { $0.skippedInARow == 0 && $0.step < limit }
-    } catch is CheckpointError { return nil }
+    } catch is CheckpointError { return nil } catch {
+      logger.warning("\(error)")
+      return nil
+    }
   }
 
   /// The path of `last`, nil before it was written.
@@ -235,6 +242,7 @@ final class RunRecorder {
         try directory.restore(RunDescription(config: config, placement: placement))
         try writer.writeAgain()
         checkpointsWritten += 1
+        stepOfLast = trainer.progress.step
       } catch {
         observer.runEnded(report(nil))
         let good = try? directory.lastGoodCheckpoint(Logger(label: "") { _ in SwiftLogNoOpLogHandler() })
@@ -261,7 +269,7 @@ final class RunRecorder {
       skippedSteps: progress.skippedSteps + progress.skippedBeforeRewinds, rewinds: progress.rewinds,
       restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
       checkpointsFailed: checkpointsFailed,
-      lostLines: metrics.lostLines, idleFraction: rankSeconds > 0 ? idleSeconds / rankSeconds : 0,
+      stepOfLast: stepOfLast, lostLines: metrics.lostLines, seconds: seconds, idleSeconds: idleSeconds,
       best: kind(of: best) == .nothing ? nil : best)
   }
 }

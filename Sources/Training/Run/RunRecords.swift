@@ -78,10 +78,14 @@ public struct RunReport: Sendable {
   /// By this process.
   public let checkpointsWritten: Int
   public let checkpointsFailed: Int
+  /// The step of the newest checkpoint `last` that this process has written, nil if it has written none.
+  public let stepOfLast: Int?
   /// Of `metrics.jsonl`, where the storage took none, by this process.
   public let lostLines: Int
-  /// The part of the ranks' time that they have waited for those that validate, in this process.
-  public let idleFraction: Double
+  /// The time that each rank has spent on training and validation, in this process, and the part of it in which it waited for others to validate:
+  /// means over all ranks, in seconds.
+  public let seconds: Double
+  public let idleSeconds: Double
   /// The path of `best`, nil where there is none.
   public let best: String?
 }

@@ -50,6 +50,7 @@ public struct RunStart {
     let json = try world.broadcast(Array((found?.config ?? "").utf8))
     checkpoint = found?.checkpoint
     hasCheckpoint = try world.broadcast(found?.checkpoint != nil)
+    let phase = try world.broadcast(found?.checkpoint?.progress?.phase ?? 0)
     resumesRun = true
     resumedDirectory = directory
     (config, epochsOfLastPhase) = try world.onAll {
@@ -64,7 +65,7 @@ public struct RunStart {
       saved.logDir = nil
       var config = saved
       try change(&config)
-      try config.checkGoesOn(from: saved)
+      try config.checkGoesOn(from: saved, phase: phase)
       try config.checkValues()
       return (config, saved.phases.last?.epochs ?? 0)
     }
@@ -88,23 +89,35 @@ public struct OptionsDiffer: Error, CustomStringConvertible {
 }
 
 extension TrainingConfig {
+  /// - Parameter phase: in which the run is, or how many phases there are where all are over.
   /// - Throws: ``OptionsDiffer`` if a run that began with the options `saved` cannot go on with these.
-  fileprivate func checkGoesOn(from saved: TrainingConfig) throws {
+  fileprivate func checkGoesOn(from saved: TrainingConfig, phase: Int) throws {
     var alike = self
     // Epochs may be more or fewer, as long as they are not over.
     if phases.count == saved.phases.count {
-      for index in phases.indices { alike.phases[index].epochs = saved.phases[index].epochs }
+      for index in phases.indices where index >= min(phase, phases.count - 1) {
+        alike.phases[index].epochs = saved.phases[index].epochs
+      }
     }
+    // Texts may have been moved: that they are the same is checked when they are read.
+    if (train == nil) == (saved.train == nil) { alike.train = saved.train }
+    if (valid == nil) == (saved.valid == nil) { alike.valid = saved.valid }
     // Who validates makes no difference, as long as somebody does.
     if alike.validate != .none, saved.validate != .none { alike.validate = saved.validate }
     let names = alike.differences(from: saved).filter { !RunStart.resumable.contains($0) }
     guard !names.isEmpty else { return }
-    let values = try [saved, self].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }
-    throw OptionsDiffer(
-      options: try names.map { name in
+    let values = try [saved, alike].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }
+    func options(_ names: [String]) throws -> [(name: String, expected: String, found: String)] {
+      try names.map { name in
         let texts = try values.map { try JSON.line($0[name] ?? .null) }
         return (name.hyphenated, texts[0], texts[1])
-      })
+      }
+    }
+    // A phase that was said in short is compared as it was said.
+    let short = try options(ShortPhase.keys).filter { $0.expected != $0.found }
+    let isShort = names.contains("phase") && !short.isEmpty
+    throw OptionsDiffer(
+      options: try (isShort ? short : []) + options(names.filter { !isShort || $0 != "phase" }))
   }
 }
 
@@ -121,7 +134,8 @@ extension RunDirectory {
   /// - Throws: ``OptionError`` if there is no run in it.
   init(existing path: String) throws {
     self.path = path
-    guard kind(of: config) != .nothing else {
+    // Nor a pipe, on which whoever reads would wait.
+    guard case .file = kind(of: config) else {
       throw OptionError(option: "resume", expected: "the directory of a run", found: "none in '\(path)'")
     }
   }

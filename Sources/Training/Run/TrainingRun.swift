@@ -128,6 +128,9 @@ public final class TrainingRun {
     }
     // So that there is something to go back to from the first step on, and that a run that goes on has noted with what options, and where.
     if trainer.progress.step == 0 || resumesRun { try save { _ in ["last"] } }
+    if resumesRun, isAtMaximumSteps {
+      logger.notice("the run has made \(trainer.progress.step) steps already: --max-steps asks for no more")
+    }
     var ending: Ending?
     while ending == nil {
       if let epoch = trainer.progress.epochToValidate {
@@ -242,6 +245,8 @@ public final class TrainingRun {
     trainer.progress.rewinds = before.rewinds + 1
     trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind
     trainer.progress.restarts = before.restarts
+    // The `best` there is may be of later than where the run goes on.
+    trainer.progress.bestValidLoss = before.bestValidLoss
     trainer.progress.skippedBeforeRewinds =
       before.skippedBeforeRewinds + before.skippedSteps - trainer.progress.skippedSteps
     try world.onRoot("going back") { try recorder!.rewound(fromStep: before.step) }
@@ -266,10 +271,13 @@ public final class TrainingRun {
   ///
   /// - Parameter names: what it is to be called; asked on rank 0.
   private func save(_ names: (RunRecorder) -> [String]) throws {
+    let start = ContinuousClock().now
     // What is written down must be what all ranks have, and have used.
     try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
-    try world.onRoot("writing a checkpoint") { try recorder!.save(names(recorder!), states!) }
+    try world.onRoot("writing a checkpoint") {
+      try recorder!.save(names(recorder!), states!, since: start)
+    }
   }
 
   private var isAtMaximumSteps: Bool {

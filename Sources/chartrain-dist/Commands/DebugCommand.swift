@@ -54,9 +54,10 @@ struct DebugCommand: ParsableCommand {
       var inspectors: [any StepInspector] = [DebugChecks(), HashPrinter { Terminal.write($0 + "\n") }]
       if let breakAt { inspectors.append(Breakpoint(step: breakAt)) }
       let observer: any RunObserver = start.config.quiet ? SilentObserver() : ConsoleObserver(nil)
-      return try TrainingRun(
-        start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take
-      ).run().status
+      let run = try TrainingRun(
+        start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
+      SignalRequests.begin()
+      return try run.run().status
     }
   }
 

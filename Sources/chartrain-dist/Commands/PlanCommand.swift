@@ -120,11 +120,10 @@ struct PlanCommand: RankedCommand {
         "\nbest use of cores (at least \(fixed(ScalingPlan.worthwhileEfficiency * 100, 0)) % of one alone): "
         + "\(places(worthwhile.shape)), \(grouped(Int(worthwhile.charactersPerSecond))) characters/s"
     }
-    page += "\nto run the fastest: \(command(plan.fastest.shape, config))"
-    if plan.idleFraction > 0.05 {
-      page += " --validate all"
+    page += "\nto run the fastest: \(command(plan, config))"
+    if Self.wantsAllToValidate(plan) {
       page +=
-        "\n--validate all, since the ranks would wait \(fixed(plan.idleFraction * 100, 0)) % of their time for rank 0 to validate"
+        "\nwith --validate rank0 ranks would wait \(fixed(plan.idleFraction * 100, 0)) % of their time for rank 0 to validate"
     }
     return page
   }
@@ -151,8 +150,18 @@ struct PlanCommand: RankedCommand {
   }
 
   /// What to say besides the options that plan was given.
-  private func command(_ shape: ScalingPlan.Shape, _ config: TrainingConfig) -> String {
-    let blocks = config.blocks.isMultiple(of: shape.ranks) ? "" : " --blocks \(shape.ranks)"
-    return "mpirun -n \(shape.ranks) chartrain-dist ... --threads \(shape.threads)\(blocks)"
+  private func command(_ plan: ScalingPlan, _ config: TrainingConfig) -> String {
+    let shape = plan.fastest.shape
+    let start =
+      shape.hosts == 1
+      ? "mpirun -n \(shape.ranks) chartrain-dist" : "RANKS=\(shape.ranks) launch/cluster HOSTFILE"
+    let options = [
+      shape.threads == 1 ? nil : "--threads \(shape.threads)",
+      config.blocks.isMultiple(of: shape.ranks) ? nil : "--blocks \(shape.ranks)",
+      Self.wantsAllToValidate(plan) ? "--validate all" : nil,
+    ]
+    return ([start, "..."] + options.compactMap { $0 }).joined(separator: " ")
   }
+
+  private static func wantsAllToValidate(_ plan: ScalingPlan) -> Bool { plan.idleFraction > 0.05 }
 }

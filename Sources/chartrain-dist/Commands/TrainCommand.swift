@@ -38,6 +38,7 @@ struct TrainCommand: RankedCommand {
         start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
+      SignalRequests.begin()
       let steps = try profile.map { _ in try run.profileSteps() }
       let ending = try run.run()
       if let profile { try steps?.write(to: profile) }

@@ -11,7 +11,7 @@ struct ConsoleLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    Terminal.writeError("chartrain-dist: \(event.level): \(event.message)")
+    Terminal.writeError("chartrain-dist: \(event.level): \("\(event.message)".inOneVisibleLine)")
   }
 
   /// - Parameters:

@@ -93,24 +93,32 @@ final class ConsoleObserver: RunObserver {
     bar?.clear()
     if !endsWithSample { Terminal.write("\n") }
     Terminal.write(summary(report) + "\n")
-    if rootValidates, report.idleFraction > 0.05 {
+    // Of a run of some seconds it is not worth a word.
+    if rootValidates, report.idleSeconds > max(5, 0.05 * report.seconds) {
       Terminal.write(
-        "ranks waited for rank 0 to validate for \(fixed(report.idleFraction * 100, 0)) % of their time: --validate all shares that work\n"
+        "ranks waited for rank 0 to validate for \(fixed(100 * report.idleSeconds / report.seconds, 0)) % of their time: --validate all shares that work\n"
       )
     }
     let last = report.directory.checkpoint("last")
     switch report.ending {
-    case .finished: break
-    // The error that follows says why.
-    case nil: return
+    // The error that follows a nil says why.
+    case .finished, nil: break
     case .maximumSteps: Terminal.write("stopped as --max-steps says\n")
     case .request:
       Terminal.write("stopped on request; to go on: \(Self.program) --resume \(report.directory.path)\n")
     }
-    guard let best, let loss = best.validLoss else {
-      return Terminal.write("saved \(last)\(report.best.map { ", the best so far is \($0)" } ?? "")\n")
+    if let step = report.stepOfLast, step < report.step {
+      Terminal.write("\(last) is of step \(grouped(step))\n")
     }
-    Terminal.write("best validation loss \(fixed(loss, 4)) nats per character, at epoch \(best.epoch)\n")
+    guard let best, let loss = best.validLoss else {
+      if report.ending != nil {
+        Terminal.write("saved \(last)\(report.best.map { ", the best so far is \($0)" } ?? "")\n")
+      }
+      return
+    }
+    Terminal.write(
+      "best validation loss \(fixed(loss, 4)) nats per character, at epoch \(best.epoch)"
+        + (report.best == nil ? "; that model could not be saved\n" : "\n"))
     if let entropyRate {
       Terminal.write(
         "the corpus's true entropy is \(fixed(entropyRate, 4)): \(excess(loss, over: entropyRate)) above the limit\n"
@@ -119,7 +127,9 @@ final class ConsoleObserver: RunObserver {
     if loss > guessingLoss {
       Terminal.write("that is worse than guessing (\(fixed(guessingLoss, 4))): try a lower --lr\n")
     }
-    Terminal.write("sample from it: \(Self.program) sample --checkpoint \(report.best ?? last)\n")
+    if let best = report.best {
+      Terminal.write("sample from it: \(Self.program) sample --checkpoint \(best)\n")
+    }
   }
 
   /// What the run has done, in one line.

@@ -1,4 +1,5 @@
 import Glibc
+import Training
 
 /// `value` with `digits` digits after the point.
 func fixed(_ value: Double, _ digits: Int) -> String { formatted("%.*f", [Int32(digits), value]) }
@@ -37,6 +38,11 @@ func duration(seconds: Double) -> String {
 }
 
 extension String {
+  /// Whatever of it is no character of a line made visible: it may come from a file of anywhere.
+  var inOneVisibleLine: String {
+    TokenWriter.visible(self).split(separator: "\n").joined(separator: " ")
+  }
+
   /// With spaces before it, at least `width` columns wide.
   func leftPadded(_ width: Int) -> String {
     String(repeating: " ", count: max(0, width - count)) + self

@@ -58,5 +58,5 @@ struct RankLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  func log(event: LogEvent) { RankLog.add("\(event.level): \(event.message)") }
+  func log(event: LogEvent) { RankLog.add("\(event.level): \("\(event.message)".inOneVisibleLine)") }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Storage
 import Training
 
 struct RunOptions: ParsableArguments {
@@ -120,8 +121,8 @@ struct RunOptions: ParsableArguments {
 
   /// That of the run to go on with, if it can be read and its values hold.
   var savedConfig: TrainingConfig? {
-    guard let resume, let config = try? TrainingConfig(file: resume + "/config.json"),
-      (try? config.checkValues()) != nil
+    guard let resume, case .file = kind(of: resume + "/config.json"),
+      let config = try? TrainingConfig(file: resume + "/config.json"), (try? config.checkValues()) != nil
     else { return nil }
     return config
   }
