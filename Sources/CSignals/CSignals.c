@@ -1,10 +1,13 @@
 #include "CSignals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_requested, save_requested, interrupts, can_save;
+static volatile sig_atomic_t stop_requested, save_requested, interrupts;
+// Set by any of several threads.
+static atomic_int can_save;
 static int nothing_to_save;
 
 static void note(int signal) {

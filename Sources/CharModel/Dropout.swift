@@ -6,28 +6,15 @@ public struct Dropout: Equatable, Sendable {
   public let between: Float
   /// Of an element on its way from the last layer to the output layer.
   public let output: Float
-  /// Of a token's whole embedding, for a window of all streams.
-  ///
-  /// Source: Gal and Ghahramani, arXiv:1512.05287.
-  public let embedding: Float
-  /// Of a weight by which the state before acts on a layer, for a window of all streams.
-  ///
-  /// Source: Merity et al., arXiv:1708.02182.
-  public let recurrentWeights: Float
   /// Whether `between` and `output` drop the same elements of a stream at all time steps of a window.
   ///
   /// Source: Gal and Ghahramani, arXiv:1512.05287.
   public let isVariational: Bool
 
-  public init(
-    between: Float = 0, output: Float = 0, embedding: Float = 0, recurrentWeights: Float = 0,
-    isVariational: Bool = false
-  ) {
-    precondition([between, output, embedding, recurrentWeights].allSatisfy { $0 >= 0 && $0 < 1 })
+  public init(between: Float = 0, output: Float = 0, isVariational: Bool = false) {
+    precondition([between, output].allSatisfy { $0 >= 0 && $0 < 1 })
     self.between = between
     self.output = output
-    self.embedding = embedding
-    self.recurrentWeights = recurrentWeights
     self.isVariational = isVariational
   }
 
@@ -103,45 +90,5 @@ final class LayerDropout {
       multiplyElements(
         values.rows(rows).elements, masks.rows(0..<period).elements, into: result.rows(rows).elements)
     }
-  }
-}
-
-/// Dropout of a layer's recurrent weights over one window.
-final class WeightDropout {
-  private let rate: Float
-  private let layer: Int
-  private let team: ThreadTeam
-  /// `[G*H, H]`.
-  private let mask: Matrix
-  /// What is left of the weights, `[G*H, H]`.
-  let kept: Matrix
-  private let memory: PassMemory
-
-  init(rate: Float, layer: Int, like weights: Matrix, _ team: ThreadTeam) {
-    let memory = PassMemory()
-    self.rate = rate
-    self.layer = layer
-    self.team = team
-    mask = memory.matrix(weights.rows, weights.columns)
-    kept = memory.matrix(weights.rows, weights.columns)
-    self.memory = memory
-  }
-
-  /// Draws the mask and applies it to `weights`.
-  func drop(_ weights: Matrix, _ site: DropoutSite) {
-    team.share(weights.rows) { rows, _ in
-      for row in rows {
-        let place = RandomSource.Site(step: site.step, layer: layer, stream: row)
-        site.random.fillDropoutMask(mask.row(row), .weightDrop, rate: rate, at: place)
-        multiplyElements(weights.row(row), mask.row(row), into: kept.row(row))
-      }
-    }
-  }
-
-  /// Turns the gradient by the weights that were left into that by the weights, in place.
-  ///
-  /// - Parameter part: those elements of the gradient that belong to `elements` of the weights.
-  func dropGradient(_ part: Vector, of elements: Range<Int>) {
-    multiplyElements(part, mask.elements.slice(elements), into: part)
   }
 }

@@ -43,16 +43,12 @@ final class LayerPass {
   private let hiddenForward: RightFactor
   private let inputBackward: RightFactor
   private let hiddenBackward: RightFactor
-  /// Nil where no weight is dropped.
-  private let weightDropout: WeightDropout?
-  /// Whether the window at hand is run with dropped weights.
-  private var dropsWeights = false
   private let team: ThreadTeam
   private let memory: PassMemory
 
   init(
-    _ config: ModelConfig, _ weights: LayerWeights, layer: Int, streams: Int, capacity: Int,
-    weightDropout rate: Float, _ panels: LayerPanels, _ compute: Compute
+    _ config: ModelConfig, _ weights: LayerWeights, streams: Int, capacity: Int, _ panels: LayerPanels,
+    _ compute: Compute
   ) {
     self.weights = weights
     team = compute.team
@@ -74,8 +70,6 @@ final class LayerPass {
     hiddenForward = RightFactor(inner: hidden, columns: gateRows, compute, in: panels.hidden)
     inputBackward = RightFactor(inner: gateRows, columns: inputWidth, compute, in: panels.input)
     hiddenBackward = RightFactor(inner: gateRows, columns: hidden, compute, in: panels.hidden)
-    weightDropout =
-      rate > 0 ? WeightDropout(rate: rate, layer: layer, like: weights.hiddenWeight, compute.team) : nil
     self.memory = memory
   }
 
@@ -90,23 +84,11 @@ final class LayerPass {
 
 extension LayerPass {
   /// Takes the weights as they are now.
-  ///
-  /// - Parameter dropout: where the numbers for dropping weights come from, nil to drop none.
-  func prepareForward(_ dropout: DropoutSite?) {
-    dropsWeights = dropout != nil
-    if let dropout { weightDropout?.drop(weights.hiddenWeight, dropout) }
+  func prepareForward() {
     inputForward.prepare(transposing: weights.inputWeight)
-    hiddenForward.prepare(transposing: hiddenWeight)
+    hiddenForward.prepare(transposing: weights.hiddenWeight)
     startBias.elements.copy(from: weights.inputBias)
     if !cell.keepsHiddenGatesApart { add(weights.hiddenBias, to: startBias.elements) }
-  }
-
-  /// The dropout of the recurrent weights in the window at hand.
-  var droppedWeights: WeightDropout? { dropsWeights ? weightDropout : nil }
-
-  /// `W_hh` as this window uses it.
-  private var hiddenWeight: Matrix {
-    droppedWeights?.kept ?? weights.hiddenWeight
   }
 
   /// A checksum over the bits of the weights last prepared.
@@ -154,7 +136,7 @@ extension LayerPass {
   /// Takes the weights as they are now.
   func prepareBackward() {
     inputBackward.prepare(weights.inputWeight)
-    hiddenBackward.prepare(hiddenWeight)
+    hiddenBackward.prepare(weights.hiddenWeight)
   }
 
   /// Given `dOutput` `[T*B, H]`, the gradient by the layer's output, turns the gates into their gradients. Nothing flows in

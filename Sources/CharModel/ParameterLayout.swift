@@ -20,9 +20,6 @@ public struct ParameterLayout: Equatable, Sendable {
   /// The number of parameters, without the gaps.
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.range.count } }
 
-  /// The place of `W_hh` of layer `layer` in the flat array.
-  func hiddenWeight(layer: Int) -> Range<Int> { tensors[1 + 4 * layer + 1].range }
-
   /// For each layer the part of the flat array whose gradient is final once the layer has gone backward: its own tensors, with the
   /// embedding for the first, and the output layer for the last.
   public var layerChunks: [Range<Int>] {

@@ -9,18 +9,13 @@ final class TokenInput {
   private var distinct: DistinctTokens
   private let embedded: Matrix
   private let gates: Matrix
-  /// The probability that a token's embedding is dropped.
-  private let dropout: Float
-  /// What each token's embedding is multiplied by in the window at hand, `[V]`; empty where nothing is dropped.
-  private var factors: [Float] = []
   private let memory: PassMemory
 
-  init(_ parameters: ParameterSet, streams: Int, capacity: Int, dropout: Float) {
+  init(_ parameters: ParameterSet, streams: Int, capacity: Int) {
     let config = parameters.config
     let memory = PassMemory()
     embedding = parameters.embedding
     self.streams = streams
-    self.dropout = dropout
     distinct = DistinctTokens(vocabulary: config.vocabulary)
     // Backward each block has its own different tokens.
     embedded = memory.matrix(capacity * streams, config.embedding)
@@ -29,10 +24,7 @@ final class TokenInput {
   }
 
   /// Writes what `inputs` `[T, B]` give to the gates of `layer`.
-  ///
-  /// - Parameter site: where the numbers for dropping embeddings come from, nil to drop none.
-  func forward(_ inputs: [UInt16], _ layer: LayerPass, _ site: DropoutSite?) {
-    drawFactors(site)
+  func forward(_ inputs: [UInt16], _ layer: LayerPass) {
     distinct.removeAll()
     for token in inputs { distinct.insert(token) }
     let count = embed()
@@ -75,7 +67,6 @@ final class TokenInput {
 
     let dEmbedded = embedded.rows(0..<count)
     layer.backProject(gates.rows(0..<count), into: dEmbedded)
-    applyFactors()
     let width = embedding.columns
     sums.sum(merges: part.merges, into: part.gradient.embedding.elements) { block, partial in
       let partial = partial.matrix(rows: partial.count / width, columns: width)
@@ -88,25 +79,7 @@ final class TokenInput {
     for (row, token) in distinct.tokens.enumerated() {
       embedded.row(row).copy(from: embedding.row(Int(token)))
     }
-    applyFactors()
     return distinct.tokens.count
-  }
-
-  private func drawFactors(_ site: DropoutSite?) {
-    factors = []
-    guard let site, dropout > 0 else { return }
-    let place = RandomSource.Site(step: site.step)
-    factors = (0..<embedding.rows).map { token in
-      site.random.uniform(.embeddingDropout, place, unit: token) < Double(dropout) ? 0 : 1 / (1 - dropout)
-    }
-  }
-
-  /// Multiplies the different tokens' embeddings, or their gradients, by the tokens' factors.
-  private func applyFactors() {
-    guard !factors.isEmpty else { return }
-    for (row, token) in distinct.tokens.enumerated() {
-      scale(embedded.row(row), by: factors[Int(token)])
-    }
   }
 }
 

@@ -56,12 +56,10 @@ public final class WindowPass {
     self.parameters = parameters
     self.streams = streams
     self.capacity = capacity
-    tokens = TokenInput(parameters, streams: streams, capacity: capacity, dropout: dropout.embedding)
+    tokens = TokenInput(parameters, streams: streams, capacity: capacity)
     let panels = LayerPanels(config, compute)
-    layers = parameters.layers.enumerated().map { k, weights in
-      LayerPass(
-        config, weights, layer: k, streams: streams, capacity: capacity,
-        weightDropout: dropout.recurrentWeights, panels, compute)
+    layers = parameters.layers.map { weights in
+      LayerPass(config, weights, streams: streams, capacity: capacity, panels, compute)
     }
     dropouts = (0..<config.layers).map { k in
       let rate = k == config.layers - 1 ? dropout.output : dropout.between
@@ -95,10 +93,10 @@ public final class WindowPass {
     dropoutSite = dropout
     for k in layers.indices {
       clock?.enter(.forward)
-      layers[k].prepareForward(dropout)
+      layers[k].prepareForward()
       if k == 0 {
         clock?.enter(.embed)
-        tokens.forward(inputs, layers[k], dropout)
+        tokens.forward(inputs, layers[k])
         clock?.enter(.forward)
       } else {
         layers[k].project(output(of: k - 1, length), into: layers[k].inputGates(length: length))
@@ -125,8 +123,7 @@ public final class WindowPass {
     return rowLosses[0..<targets.count].reduce(0, +)
   }
 
-  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`: by the
-  /// recurrent weights that were left of dropout, until ``finishGradient(_:in:)``.
+  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`.
   ///
   /// - Parameters:
   ///   - parts: overwritten; each is summed over its own streams.
@@ -181,22 +178,6 @@ public final class WindowPass {
     _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart]
   ) {
     backward(inputs, targets, scale: scale, into: parts) { _ in }
-  }
-
-  /// Turns the gradient by the recurrent weights that were left of dropout into that by the parameters.
-  ///
-  /// This is for the sum over all ranks: of the parts it would round otherwise on another number of ranks.
-  ///
-  /// - Parameter range: the elements of the flat array to finish.
-  public func finishGradient(_ gradient: ParameterSet, in range: Range<Int>) {
-    for (k, layer) in layers.enumerated() {
-      let tensor = gradient.layout.hiddenWeight(layer: k)
-      let part = tensor.clamped(to: range)
-      guard let dropped = layer.droppedWeights, !part.isEmpty else { continue }
-      dropped.dropGradient(
-        gradient.flat.slice(part),
-        of: part.lowerBound - tensor.lowerBound..<part.upperBound - tensor.lowerBound)
-    }
   }
 
   /// The loss over some streams of the window whose ``loss(_:)`` or gradient has just been taken, in nats.

@@ -10,8 +10,6 @@ public struct RandomSource: Sendable {
     case windowLength = 3
     case sampling = 4
     case gradientCheck = 5
-    case weightDrop = 6
-    case embeddingDropout = 7
   }
 
   /// Where a number belongs. `time` must be below 65,536 and `layer` below 256.

@@ -15,8 +15,7 @@ import Training
       "--train", directory.path("text"), "--cell", cell, "--layers", "2", "--hidden", "20", "--embedding",
       "9",
       "--bs", "26", "--bptt", "10", "--bptt-jitter", "--dropout", "0.3", "--dropout-output", "0.2",
-      "--dropout-embedding", "0.1",
-      "--weight-drop", "0.2", "--average-decay", "0.9", "--clip-norm", "0.5", "--lr", "0.01",
+      "--average-decay", "0.9", "--clip-norm", "0.5", "--lr", "0.01",
       "--epochs", "2", "--schedule", "cosine", "--sample-length", "0", "--reduce", "tree",
     ]
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A program of this package, run as a user runs it.
 public enum Program {
@@ -64,6 +65,7 @@ public final class RunningProgram {
   private let ended = DispatchSemaphore(value: 0)
   private let scratch = TemporaryDirectory()
   private let underMPI: Bool
+  private static let starting = Mutex(())
 
   public struct Late: Error {}
 
@@ -103,7 +105,8 @@ public final class RunningProgram {
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try child.run()
+    // Foundation's way of starting a process does not bear to be gone by two threads at once.
+    try Self.starting.withLock { _ in try child.run() }
   }
 
   deinit {

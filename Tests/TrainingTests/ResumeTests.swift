@@ -13,9 +13,7 @@ import Training
     var config = TrainingFixture.config(directory)
     config.dropout = 0.3
     config.dropoutOutput = 0.2
-    config.dropoutEmbedding = 0.1
     config.variationalDropout = true
-    config.weightDrop = 0.2
     config.averageDecay = 0.95
     config.bpttJitter = true
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))

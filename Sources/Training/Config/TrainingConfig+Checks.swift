@@ -52,8 +52,7 @@ extension TrainingConfig {
     try require("hidden", hidden, in: 1...ModelConfig.maximumWidth)
     try require("embedding", embedding, in: 1...ModelConfig.maximumWidth)
     for (option, rate) in [
-      ("dropout", dropout), ("dropout-output", dropoutOutput), ("dropout-embedding", dropoutEmbedding),
-      ("weight-drop", weightDrop),
+      ("dropout", dropout), ("dropout-output", dropoutOutput),
     ] {
       try require(option, "at least 0 and below 1", rate, rate >= 0 && rate < 1)
     }

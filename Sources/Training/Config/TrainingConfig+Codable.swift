@@ -18,9 +18,7 @@ extension TrainingConfig {
       .init("embedding", \.embedding),
       .init("dropout", \.dropout),
       .init("dropoutOutput", \.dropoutOutput),
-      .init("dropoutEmbedding", \.dropoutEmbedding),
       .init("variationalDropout", \.variationalDropout),
-      .init("weightDrop", \.weightDrop),
 
       .init("bs", \.bs),
       .init("bptt", \.bptt),

@@ -31,12 +31,8 @@ public struct TrainingConfig: Equatable, Sendable {
   public var dropout: Float = 0
   /// Between the last layer and the output layer.
   public var dropoutOutput: Float = 0
-  /// Of whole characters' embeddings.
-  public var dropoutEmbedding: Float = 0
   /// Whether `dropout` and `dropoutOutput` drop the same elements throughout a window.
   public var variationalDropout = false
-  /// Of the recurrent weights.
-  public var weightDrop: Float = 0
 
   // MARK: Training
 
@@ -123,8 +119,7 @@ public struct TrainingConfig: Equatable, Sendable {
   /// All that is dropped.
   var allDropout: Dropout {
     Dropout(
-      between: layers > 1 ? dropout : 0, output: dropoutOutput, embedding: dropoutEmbedding,
-      recurrentWeights: weightDrop, isVariational: variationalDropout)
+      between: layers > 1 ? dropout : 0, output: dropoutOutput, isVariational: variationalDropout)
   }
 }
 

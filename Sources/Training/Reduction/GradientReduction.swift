@@ -18,11 +18,8 @@ protocol GradientReduction {
   /// - Parameters:
   ///   - loss: the loss over some of this rank's streams.
   ///   - requests: this rank's.
-  ///   - finish: makes the gradient of the sum, in these elements, before its norm is taken.
   /// - Throws: `RankError`.
-  func combine(
-    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
-  ) throws -> CombinedSums
+  func combine(_ loss: (Range<Int>) -> Double, _ requests: RunRequests) throws -> CombinedSums
   /// Gives all ranks what each has in its own elements.
   ///
   /// - Throws: `RankError`.

@@ -20,12 +20,9 @@ final class MPIReduction: GradientReduction {
 
   func reached(_ point: BackwardPoint) {}
 
-  func combine(
-    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
-  ) throws -> CombinedSums {
+  func combine(_ loss: (Range<Int>) -> Double, _ requests: RunRequests) throws -> CombinedSums {
     var sums = [loss(0..<streams)] + requests.counts
     try world.sum(gradient.flat)
-    finish(gradient, ownElements[0])
     try world.sum(&sums)
     return CombinedSums(
       loss: sums[0], gradientNorm: norm(gradient.flat), requests: RunRequests(counts: sums.dropFirst()))

@@ -35,11 +35,8 @@ final class TreeReduction: GradientReduction {
     }
   }
 
-  func combine(
-    _ loss: (Range<Int>) -> Double, _ requests: RunRequests, finish: (ParameterSet, Range<Int>) -> Void
-  ) throws -> CombinedSums {
+  func combine(_ loss: (Range<Int>) -> Double, _ requests: RunRequests) throws -> CombinedSums {
     try sum.finish()
-    for range in ownElements { finish(gradient, range) }
     let flat = gradient.flat
     let totals = try sum.totals(
       ofBlocks: ownBlocks.map(loss),

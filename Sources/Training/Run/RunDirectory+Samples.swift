@@ -48,16 +48,3 @@ extension RunDirectory {
     return end ?? size
   }
 }
-
-extension RunDirectory {
-  /// Gives `directory` the checkpoint `best`, if there is one: later ones may be no better.
-  ///
-  /// - Throws: `StorageError`.
-  func copyBest(to directory: RunDirectory) throws {
-    guard case .file = kind(of: checkpoint("best")) else { return }
-    let file = try InputFile(checkpoint("best"))
-    try writeAtomically(to: directory.checkpoint("best")) { copy in
-      try file.readPieces(0..<file.size()) { piece in try piece.withUnsafeBytes { try copy.write($0) } }
-    }
-  }
-}

@@ -64,12 +64,9 @@ final class RunRecorder {
       try removeTemporaryFiles(in: directory.path)
       try removeTemporaryFiles(in: directory.checkpoints)
       if directory.path == resumed!.path {
-        try directory.cutMetrics(after: trainer.progress)
-        try directory.cutSamples(after: trainer.progress)
+        try directory.cutRecords(after: trainer.progress)
       } else {
-        try resumed!.copyMetrics(to: directory, until: trainer.progress)
-        try resumed!.copySamples(to: directory, until: trainer.progress)
-        try resumed!.copyBest(to: directory)
+        try resumed!.copyRecords(to: directory, until: trainer.progress)
       }
       trainer.progress.restarts += 1
     }
@@ -219,8 +216,7 @@ final class RunRecorder {
       "went back from step \(fromStep) to \(progress.step), with learning rates times \(progress.rateFactor)")
     // Where the storage takes nothing, old lines stay.
     do {
-      try directory.cutMetrics(after: progress)
-      try directory.cutSamples(after: progress)
+      try directory.cutRecords(after: progress)
     } catch { logger.warning("\(error)") }
     try metrics.add(
       JSON.line(

@@ -63,10 +63,9 @@ public final class Trainer {
     let lengths = WindowLengths(
       nominal: config.bptt, jitter: config.bpttJitter, random: RandomSource(seed: config.seed))
     let longest = min(lengths.longest, streams.columns - 1)
-    // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other; the weights
-    // that are left and their mask; the average.
-    var copies =
-      (world.size == 1 ? 6 : 7) + (config.weightDrop > 0 ? 2 : 0) + (config.averageDecay == nil ? 0 : 1)
+    // Parameters, gradient and moments; the weights packed for forward and backward; what the ranks give each other; the
+    // average.
+    var copies = (world.size == 1 ? 6 : 7) + (config.averageDecay == nil ? 0 : 1)
     // The snapshot from which a checkpoint is written.
     if world.isRoot { copies += config.averageDecay == nil ? 3 : 4 }
     try model.requireMemory(copies: copies, streams: streams.count, length: longest)
@@ -217,8 +216,7 @@ extension Trainer {
   /// Adds up gradient and loss over all ranks. Each rank's gradient is scaled by the global batch already, so
   /// that the sum is the mean over all its characters however unequal the shards.
   private func combine(_ length: Int, _ learningRate: Double) throws -> StepRecord {
-    let sums = try reduction.combine(
-      { pass.loss(ofStreams: $0, length: length) }, requests(), finish: pass.finishGradient)
+    let sums = try reduction.combine({ pass.loss(ofStreams: $0, length: length) }, requests())
     let loss = sums.loss / Double(config.bs * length)
     return StepRecord(
       step: progress.step, windowLength: length, loss: loss, gradientNorm: sums.gradientNorm,

@@ -43,26 +43,10 @@ struct ModelOptions: ParsableArguments {
     transform: Number.single)
   var dropoutOutput: Float?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Probability that a character's whole embedding is dropped, for a window. Default: \(standard.dropoutEmbedding).",
-      valueName: "p"),
-    transform: Number.single)
-  var dropoutEmbedding: Float?
-
   @Flag(
     inversion: .prefixedNo,
     help: "Let --dropout and --dropout-output drop the same elements at all time steps of a window.")
   var variationalDropout: Bool?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Probability that a recurrent weight is dropped, for a window. Default: \(standard.weightDrop).",
-      valueName: "p"),
-    transform: Number.single)
-  var weightDrop: Float?
 
   private static let standard = TrainingConfig()
 
@@ -73,8 +57,6 @@ struct ModelOptions: ParsableArguments {
     config.embedding = embedding ?? config.embedding
     config.dropout = dropout ?? config.dropout
     config.dropoutOutput = dropoutOutput ?? config.dropoutOutput
-    config.dropoutEmbedding = dropoutEmbedding ?? config.dropoutEmbedding
     config.variationalDropout = variationalDropout ?? config.variationalDropout
-    config.weightDrop = weightDrop ?? config.weightDrop
   }
 }
