@@ -61,6 +61,12 @@ allow_root() {
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
+# Makes mpirun start ranks on several hosts. When a rank has ended it waits there four times for what it waits for twice on one (see below).
+prepare_hosts() {
+  allow_root
+  export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-1}
+}
+
 # Where all ranks are on this machine, none need listen for others on the network.
 keep_off_network() {
   export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
