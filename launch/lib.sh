@@ -40,7 +40,10 @@ install_packages() {
 }
 
 require_swift() {
-  command -v swift >/dev/null || fail "expected Swift 6 on the PATH, found no 'swift'; see https://swift.org/install"
+  local version
+  command -v swift >/dev/null || fail "expected Swift 6.2 or later on the PATH, found no 'swift'; see https://swift.org/install"
+  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -1)
+  [ "$(printf '%s\n' 6.2 "${version:-0}" | sort -V | head -1)" = 6.2 ] || fail "expected Swift 6.2 or later, found ${version:-another}; see https://swift.org/install"
 }
 
 # Cores that this process may use: Open MPI counts cores, not hardware threads.
@@ -54,6 +57,15 @@ cores() {
 # The hosts of the hostfile $1 and their slots.
 list_hosts() {
   awk '/^[[:space:]]*(#|$)/ { next } { n = 1; for (i = 2; i <= NF && $i !~ /^#/; i++) if ($i ~ /^slots=/) n = substr($i, 7); print $1, n + 0 }' "$1"
+}
+
+# Whether $1 names this machine.
+is_here() {
+  local address addresses
+  case $1 in localhost | 127.* | "$(hostname)" | "$(hostname -s)") return 0 ;; esac
+  address=$(getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }') || return 1
+  addresses=$(ip -o -4 address show | awk '{ sub(/\/.*/, "", $4); print $4 }')
+  [ -n "$address" ] && grep -qxF "$address" <<<"$addresses"
 }
 
 # Makes mpirun start whoever we are.

@@ -12,7 +12,8 @@ enum Failure {
   /// The exit status for `error`.
   static func status(_ error: any Error) -> Int32 {
     switch error {
-    case is OptionError, is OptionsDiffer, is ModelConfigError, is MemoryError, is RankStartedOtherwise:
+    case is OptionError, is OptionsDiffer, is ModelConfigError, is MemoryError, is RankStartedOtherwise,
+      is RanksShareHost:
       EX_USAGE
     case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
       is VocabularyError:

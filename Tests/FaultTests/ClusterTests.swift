@@ -101,6 +101,38 @@ struct ClusterTests {
     #expect(places == (0..<count).flatMap { [String](repeating: "host\($0)", count: slots) })
   }
 
+  /// Where nobody asks for more ranks than there are cores, each has its own.
+  @Test func eachRankHasACoreForItself() throws {
+    use(2)
+    for (threads, width) in [("1", 1), ("2", 2)] where ProcessInfo.processInfo.processorCount >= width {
+      let name = "threads-\(threads)"
+      directory.write("config-\(threads).yaml", "threads: \(threads)\n")
+      let outcome = try cluster(
+        ["--config", directory.path("config-\(threads).yaml")] + FaultRun.options(directory, steps: 5) + [
+          "--run-dir", directory.path(name),
+        ], ["OVERSUBSCRIBE": ""])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let config = try String(contentsOfFile: directory.path(name) + "/config.json", encoding: .utf8)
+      let processors = config.matches(of: /"processors" : "([0-9,-]+)"/).map { String($0.1) }
+      #expect(processors.count == 2)
+      // Those of a core may be several processors.
+      #expect(processors.allSatisfy { width > 1 || !$0.contains("-") || $0.split(separator: ",").count == 1 })
+      #expect(width == 1 || processors.allSatisfy { $0.contains("-") || $0.contains(",") }, "\(processors)")
+    }
+  }
+
+  /// A name that nobody knows is one problem among others.
+  @Test func aNameThatNobodyKnowsIsAProblem() throws {
+    directory.write("hostfile", "host0\nnobody\nhost1\n")
+    let outcome = try cluster(["--check"])
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("cluster: nobody: cannot be reached by ssh: "), "\(outcome.errors)")
+    directory.write("hostfile", "host0 slots=many\n")
+    #expect(try cluster(["--check"]).errors.contains("line 1: expected 'NAME slots=NUMBER'"))
+    use(2)
+    #expect(try cluster(["--check"], ["RANKS": "3"]).errors.contains("RANKS: expected at most the 2 slots"))
+  }
+
   /// Slow links that lose packets cost time, and nothing else.
   @Test func aPoorNetworkGivesTheSameBits() throws {
     use(2)
@@ -133,7 +165,7 @@ struct ClusterTests {
       // The sshd that is there has other keys.
       try spoil(
         host,
-        "pkill --ns $$ --nslist net -x sshd; SSH_KEY='\(key)' setsid '\(scripts)worker' </dev/null >/dev/null 2>&1 &"
+        "pkill --ns $$ --nslist net -x sshd; SSH_KEY='\(key)' HOST_KEY='\(key).\(host)' setsid '\(scripts)worker' </dev/null >/dev/null 2>&1 &"
       )
     }
     let steps = 60

@@ -12,7 +12,9 @@ final class Hosts {
   }()
 
   /// Whether ssh between them works.
-  static let haveSSH = canBe && FileManager.default.isExecutableFile(atPath: "/usr/sbin/sshd")
+  static let haveSSH =
+    canBe && FileManager.default.isExecutableFile(atPath: "/usr/sbin/sshd")
+    && ["rsync", "ss"].allSatisfy { (try? Program.run([$0, "--version"]).status) == 0 }
 
   let file: String
   private static let script = Outside.top + "/Tests/Hosts/hosts"

@@ -118,12 +118,12 @@ import Training
       let strong, weak: [Row]
       let fastest: Row
     }
-    let options = ["plan", "--hidden", "8", "--bs", "4", "--cores", "2", "--bandwidth", "1"]
+    let options = ["plan", "--hidden", "8", "--bs", "4", "--cores", "1", "--bandwidth", "1"]
     let outcome = try Program.run("chartrain-dist", options + ["--json"], currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let plan = try JSONDecoder().decode(Plan.self, from: Data(outcome.output.utf8))
-    #expect(plan.cores == 2)
-    #expect(plan.weak.last!.shape.hosts == 512)
+    #expect(plan.cores == 1)
+    #expect(plan.weak.last!.shape.hosts == 1024)
     #expect(plan.strong.contains { $0.stepSeconds == plan.fastest.stepSeconds })
     let page = try Program.run("chartrain-dist", options, currentDirectory: directory.path)
     for part in ["network   1.00 Gbit/s each way, 50 us", "fastest for --bs 4: ", "1024"] {
@@ -138,7 +138,7 @@ import Training
       "chartrain-dist", ["plan", "--hidden", "8"], ranks: ranks, currentDirectory: directory.path)
     #expect(outcome.status == 64)
     #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
-    #expect(outcome.errors.contains("expected one rank on each host"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("expected one rank of plan on each host"), "\(outcome.errors)")
   }
 
   @Test func withoutARunDirectoryItMakesOne() throws {

@@ -32,8 +32,10 @@ import Training
     for ranks in [1, 2] {
       for streams in [1, 2, 4, 8, 16, 32, 64, 128] where streams >= ranks {
         let step = 0.010 * Double(streams / ranks) / 8
-        times[.init(ranks: ranks, threads: 1, streams: streams)] = .init(
-          step: step, forward: 0.5 * step, backward: 0.4 * step, optimizer: 0.001 / Double(ranks))
+        for blocks in [1, 2, 4, 8] {
+          times[.init(ranks: ranks, threads: 1, streams: streams, blocks: blocks)] = .init(
+            step: step, forward: 0.5 * step, backward: 0.4 * step, optimizer: 0.001 / Double(ranks))
+        }
       }
     }
     let layout = ParameterLayout(try config.modelConfig(vocabulary: 50))
@@ -49,7 +51,7 @@ import Training
     #expect(abs(row.charactersPerSecond - 640 / 0.040) < 1e-6)
     #expect(abs(row.efficiency - 1) < 1e-12)
     #expect(row.bottleneck == .compute)
-    #expect(abs(prediction.validationSeconds(characters: 6400) - 0.5 * 0.080 * 10) < 1e-12)
+    #expect(abs(prediction.validationSeconds(characters: 6400, threads: 1) - 0.5 * 0.080 * 10) < 1e-12)
   }
 
   /// Half of the gradient comes and goes, and the parameters too.

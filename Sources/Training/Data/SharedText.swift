@@ -70,7 +70,7 @@ public struct SharedText {
     let own = StreamSplit.shard(streams: config.bs, rank: world.rank, ranks: world.size)
     // Multiples of a large prime: no two neighbours alike.
     let ids = (0..<own.count * columns).map {
-      UInt16(truncatingIfNeeded: $0 &* 2_654_435_761 >> 8 % vocabularyCount)
+      UInt16(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 8 % vocabularyCount)
     }
     streams = TextStreams(Tokens(.words(ids)), streams: own, columns: columns)
     valid = nil

@@ -52,6 +52,8 @@ final class Validator {
     var losses: [Double]?
     if let evaluator {
       var windows = 0
+      /// For the others' answers, in seconds.
+      var waited = 0.0
       losses = try evaluator.streamLosses { fraction in
         if world.isRoot { advanced(fraction, evaluator.characters) }
         // Asked even where the answer is not told yet: the other ranks learn by it that this one is at work.
@@ -59,21 +61,23 @@ final class Validator {
         guard sharesWork else { return !share.isInterrupted }
         windows += 1
         guard windows.isMultiple(of: Self.windowsBetweenQuestions) else { return true }
+        let asked = clock.now
         let interrupted: [Bool] = try world.allGather(share.isInterrupted)
+        waited += (clock.now - asked) / .seconds(1)
         share.isInterrupted = interrupted.contains(true)
         return !share.isInterrupted
       }
-      share.seconds = (clock.now - start) / .seconds(1)
+      share.seconds = (clock.now - start) / .seconds(1) - waited
     } else if isOff, world.isRoot {
       share.isInterrupted = isStopping()
     }
     let shares = try world.allGather(share)
     if shares.contains(where: \.isInterrupted) { return nil }
     if isOff { return Result(loss: nil, seconds: nil, idleSeconds: nil) }
-    let seconds = shares.map(\.seconds).max()!
+    let seconds = (clock.now - start) / .seconds(1)
     return Result(
       loss: try total(losses), seconds: seconds,
-      idleSeconds: shares.reduce(0) { $0 + seconds - $1.seconds })
+      idleSeconds: shares.reduce(0) { $0 + max(0, seconds - $1.seconds) })
   }
 
   /// The loss over the streams of all ranks, on rank 0.

@@ -11,11 +11,14 @@ public struct HostProfile: Sendable {
     public let threads: Int
     /// Of all its ranks.
     public let streams: Int
+    /// Likewise: groups of streams that are added up along the tree.
+    public let blocks: Int
 
-    public init(ranks: Int, threads: Int, streams: Int) {
+    public init(ranks: Int, threads: Int, streams: Int, blocks: Int) {
       self.ranks = ranks
       self.threads = threads
       self.streams = streams
+      self.blocks = blocks
     }
   }
 
@@ -54,7 +57,7 @@ public struct HostProfile: Sendable {
     progress: (Double) -> Void
   ) throws {
     let works = Set(works).sorted {
-      ($0.ranks, $0.threads, $0.streams) < ($1.ranks, $1.threads, $1.streams)
+      ($0.ranks, $0.threads, $0.streams, $0.blocks) < ($1.ranks, $1.threads, $1.streams, $1.blocks)
     }
     var times: [Work: Times] = [:]
     for (index, work) in works.enumerated() {
@@ -73,7 +76,7 @@ public struct HostProfile: Sendable {
     var config = config
     config.bs = work.streams
     config.threads = work.threads
-    config.blocks = work.ranks
+    config.blocks = work.blocks
     config.bpttJitter = false
     return try ThreadWorld.run(size: work.ranks) { [config] world in
       let text = SharedText(

@@ -46,6 +46,8 @@ public struct ScalingPlan: Encodable, Sendable {
   public let idleFraction: Double
 
   public static let maximumRanks = 1024
+  /// What part of their time ranks may wait for rank 0 to validate before it is worth a word.
+  public static let tolerableIdleFraction = 0.05
   /// How fast one core must be, compared with one alone, for more of them to be worth it.
   public static let worthwhileEfficiency = 0.7
 
@@ -71,7 +73,7 @@ public struct ScalingPlan: Encodable, Sendable {
     let weak = Shape.weak(cores: cores, hasNetwork: network != nil)
       .map { (shape: $0, streams: config.bs * $0.ranks) }
     let profile = try HostProfile(
-      config, (strong + weak).map { $0.shape.hostWork(streams: $0.streams) },
+      config, (strong + weak).map { $0.shape.hostWork(streams: $0.streams, blocks: config.blocks) },
       vocabularyCount: text.vocabularyCount, world, progress: progress)
     let prediction = StepPrediction(config, layout, profile, network)
     self.cores = cores
@@ -83,7 +85,8 @@ public struct ScalingPlan: Encodable, Sendable {
       .sorted { $0.shape.cores < $1.shape.cores }
     self.weak = weak.map { prediction.row($0.shape, streams: $0.streams) }
     fastest = self.strong.max { $0.charactersPerSecond < $1.charactersPerSecond }!
-    let validation = prediction.validationSeconds(characters: text.validCount)
+    let validation = prediction.validationSeconds(
+      characters: text.validCount, threads: fastest.shape.threads)
     let epoch = Double(text.trainCount) / fastest.charactersPerSecond
     idleFraction = (1 - 1 / Double(fastest.shape.ranks)) * validation / (validation + epoch)
   }
@@ -132,8 +135,12 @@ extension ScalingPlan {
     public var cores: Int { ranks * threads }
 
     /// What one of the hosts does, where all together have so many streams.
-    func hostWork(streams: Int) -> HostProfile.Work {
-      HostProfile.Work(ranks: ranksPerHost, threads: threads, streams: (streams + hosts - 1) / hosts)
+    ///
+    /// - Parameter blocks: those that the user wants, of which there are as many as ranks where ranks do not divide them.
+    func hostWork(streams: Int, blocks: Int) -> HostProfile.Work {
+      HostProfile.Work(
+        ranks: ranksPerHost, threads: threads, streams: (streams + hosts - 1) / hosts,
+        blocks: blocks.isMultiple(of: ranks) ? blocks / hosts : ranksPerHost)
     }
 
     /// A part of one host, a whole one, and several; with a rank for each core, and with fewer that have threads.

@@ -22,13 +22,13 @@ public struct StepPrediction {
 
   public var gradientBytes: Int { Int(chunkBytes.reduce(0, +)) }
 
-  /// What rank 0 takes to validate so many characters.
-  public func validationSeconds(characters: Int) -> Double {
-    one.forward / Double(config.bs * config.bptt) * Double(characters)
+  /// What rank 0 takes to validate so many characters, with so many threads.
+  public func validationSeconds(characters: Int, threads: Int) -> Double {
+    one.forward / Double(config.bs * config.bptt * threads) * Double(characters)
   }
 
   public func row(_ shape: ScalingPlan.Shape, streams: Int) -> ScalingPlan.Row {
-    let work = shape.hostWork(streams: streams)
+    let work = shape.hostWork(streams: streams, blocks: config.blocks)
     let host = profile.times[work]!
     let (latency, transfer) = networkSeconds(shape, host)
     let seconds = host.step + latency + transfer - savedByHosts(shape, host)
@@ -48,7 +48,8 @@ public struct StepPrediction {
 
   /// One rank on one core, with all streams.
   private var one: HostProfile.Times {
-    profile.times[HostProfile.Work(ranks: 1, threads: 1, streams: config.bs)]!
+    profile.times[
+      HostProfile.Work(ranks: 1, threads: 1, streams: config.bs, blocks: config.blocks)]!
   }
 
   /// How long ranks wait for the network: for messages to begin to arrive, and for their bytes.
@@ -82,13 +83,13 @@ public struct StepPrediction {
   }
 
   private func hostBottleneck(_ work: HostProfile.Work, _ host: HostProfile.Times) -> ScalingPlan.Bottleneck {
-    func alone(_ streams: Int) -> HostProfile.Times? {
-      profile.times[HostProfile.Work(ranks: 1, threads: 1, streams: streams)]
-    }
     let ownStreams = max(1, work.streams / work.ranks)
+    let alone = profile.times.first {
+      $0.key.ranks == 1 && $0.key.threads == 1 && $0.key.streams == ownStreams
+    }?.value
     // What the same streams would take if nobody else were on the host, and if small products were as fast as large ones.
     let ideal = one.step * Double(work.streams) / Double(config.bs * work.ranks * work.threads)
-    let small = (alone(ownStreams)?.step).map { $0 / Double(work.threads) } ?? ideal
+    let small = (alone?.step).map { $0 / Double(work.threads) } ?? ideal
     let (lostToSize, lostToHost) = (small - ideal, host.step - small)
     guard max(lostToSize, lostToHost) > Self.much * host.step else { return .compute }
     return lostToSize > lostToHost ? .fewStreams : .host

@@ -52,8 +52,10 @@ struct PlanCommand: RankedCommand {
     guard latency == nil || bandwidth != nil else {
       throw OptionError(option: "latency", expected: "--bandwidth beside it", found: "none")
     }
-    guard cores.map((1...ScalingPlan.maximumRanks).contains) ?? true else {
-      throw OptionError(option: "cores", expected: "1 to \(ScalingPlan.maximumRanks)", found: "\(cores!)")
+    let available = Processors().cores
+    guard cores.map((1...available).contains) ?? true else {
+      throw OptionError(
+        option: "cores", expected: "1 to the \(available) that this process may use", found: "\(cores!)")
     }
     guard training.output.resume == nil else {
       throw OptionError(option: "resume", expected: "a new model for plan", found: "a run to go on")
@@ -68,7 +70,7 @@ struct PlanCommand: RankedCommand {
     try runOnRanks { world in
       world.set(config.stallLimits)
       try world.onRoot { try checkPlaces(world.hosts) }
-      let cores = try world.allGather(self.cores ?? Processors().cores).min()!
+      let cores = try world.allGather(self.cores ?? available).min()!
       var bar = try training.progressBar(world)
       let plan = try ScalingPlan(config, cores: cores, network: network, world) {
         bar?.show("measuring", fraction: $0, detail: "")
@@ -87,10 +89,7 @@ struct PlanCommand: RankedCommand {
   private func checkPlaces(_ hosts: [String]) throws {
     let ranks = Dictionary(grouping: hosts) { $0 }
     guard let (host, all) = ranks.first(where: { $0.value.count > 1 }) else { return }
-    throw OptionError(
-      option: "cores",
-      expected: "one rank on each host, which measures all its cores (--map-by ppr:1:node --bind-to none)",
-      found: "\(all.count) on \(host)")
+    throw RanksShareHost(host: host, ranks: all.count)
   }
 
   // MARK: The page
@@ -154,7 +153,8 @@ struct PlanCommand: RankedCommand {
     let shape = plan.fastest.shape
     let start =
       shape.hosts == 1
-      ? "mpirun -n \(shape.ranks) chartrain-dist" : "RANKS=\(shape.ranks) launch/cluster HOSTFILE"
+      ? "mpirun -n \(shape.ranks) --map-by slot:PE=\(shape.threads) chartrain-dist"
+      : "RANKS=\(shape.ranks) launch/cluster HOSTFILE"
     let options = [
       shape.threads == 1 ? nil : "--threads \(shape.threads)",
       config.blocks.isMultiple(of: shape.ranks) ? nil : "--blocks \(shape.ranks)",
@@ -163,5 +163,17 @@ struct PlanCommand: RankedCommand {
     return ([start, "..."] + options.compactMap { $0 }).joined(separator: " ")
   }
 
-  private static func wantsAllToValidate(_ plan: ScalingPlan) -> Bool { plan.idleFraction > 0.05 }
+  private static func wantsAllToValidate(_ plan: ScalingPlan) -> Bool {
+    plan.idleFraction > ScalingPlan.tolerableIdleFraction
+  }
+}
+
+/// Ranks of `plan`, each of which would measure all cores of its host.
+struct RanksShareHost: Error, CustomStringConvertible {
+  let host: String
+  let ranks: Int
+
+  var description: String {
+    "expected one rank of plan on each host (--map-by ppr:1:node --bind-to none), found \(ranks) on \(host)"
+  }
 }

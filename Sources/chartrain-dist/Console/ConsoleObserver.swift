@@ -94,7 +94,7 @@ final class ConsoleObserver: RunObserver {
     if !endsWithSample { Terminal.write("\n") }
     Terminal.write(summary(report) + "\n")
     // Of a run of some seconds it is not worth a word.
-    if rootValidates, report.idleSeconds > max(5, 0.05 * report.seconds) {
+    if rootValidates, report.idleSeconds > max(5, ScalingPlan.tolerableIdleFraction * report.seconds) {
       Terminal.write(
         "ranks waited for rank 0 to validate for \(fixed(100 * report.idleSeconds / report.seconds, 0)) % of their time: --validate all shares that work\n"
       )
