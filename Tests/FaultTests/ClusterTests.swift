@@ -161,11 +161,15 @@ struct ClusterTests {
       "OMPI_MCA_hwloc_base_binding_policy": "none",
     ]
     let scripts = Outside.top + "/launch/kubernetes/"
+    // Whoever starts a program here waits until nobody has its files any more.
+    let closeFiles =
+      "for file in /proc/self/fd/*; do [ ${file##*/} -le 2 ] || eval \"exec ${file##*/}>&-\"; done"
     for host in ["host0", "host1", "host2"] {
       // The sshd that is there has other keys.
       try spoil(
         host,
-        "pkill --ns $$ --nslist net -x sshd; SSH_KEY='\(key)' HOST_KEY='\(key).\(host)' setsid '\(scripts)worker' </dev/null >/dev/null 2>&1 &"
+        "pkill --ns $$ --nslist net -x sshd; "
+          + "SSH_KEY='\(key)' HOST_KEY='\(key).\(host)' setsid bash -c '\(closeFiles); exec \(scripts)worker' </dev/null >/dev/null 2>&1 &"
       )
     }
     let steps = 60
