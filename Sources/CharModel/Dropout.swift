@@ -6,16 +6,11 @@ public struct Dropout: Equatable, Sendable {
   public let between: Float
   /// Of an element on its way from the last layer to the output layer.
   public let output: Float
-  /// Whether `between` and `output` drop the same elements of a stream at all time steps of a window.
-  ///
-  /// Source: Gal and Ghahramani, arXiv:1512.05287.
-  public let isVariational: Bool
 
-  public init(between: Float = 0, output: Float = 0, isVariational: Bool = false) {
+  public init(between: Float = 0, output: Float = 0) {
     precondition([between, output].allSatisfy { $0 >= 0 && $0 < 1 })
     self.between = between
     self.output = output
-    self.isVariational = isVariational
   }
 
   /// Nothing is dropped.
@@ -42,25 +37,22 @@ final class LayerDropout {
   private let rate: Float
   private let layer: Int
   private let streams: Int
-  private let isVariational: Bool
   private let team: ThreadTeam
-  /// `[T*B, H]`, of variational dropout `[B, H]`.
+  /// `[T*B, H]`.
   private let masks: Matrix
   /// `[T*B, H]`.
   private let kept: Matrix
   private let memory: PassMemory
 
   init(
-    rate: Float, behind layer: Int, isVariational: Bool, width: Int, streams: Int, capacity: Int,
-    _ team: ThreadTeam
+    rate: Float, behind layer: Int, width: Int, streams: Int, capacity: Int, _ team: ThreadTeam
   ) {
     let memory = PassMemory()
     self.rate = rate
     self.layer = layer
     self.streams = streams
-    self.isVariational = isVariational
     self.team = team
-    masks = memory.matrix((isVariational ? 1 : capacity) * streams, width)
+    masks = memory.matrix(capacity * streams, width)
     kept = memory.matrix(capacity * streams, width)
     self.memory = memory
   }
@@ -70,7 +62,7 @@ final class LayerDropout {
 
   /// Draws the masks and applies them to the layer's `output` `[T*B, H]`.
   func drop(_ output: Matrix, _ site: DropoutSite) {
-    team.share(isVariational ? streams : output.rows) { rows, _ in
+    team.share(output.rows) { rows, _ in
       for row in rows {
         let place = RandomSource.Site(
           step: site.step, layer: layer, time: row / streams, stream: site.firstStream + row % streams)
@@ -84,11 +76,7 @@ final class LayerDropout {
   func dropGradient(_ gradient: Matrix) { mask(gradient, into: gradient) }
 
   private func mask(_ values: Matrix, into result: Matrix) {
-    let period = min(masks.rows, values.rows)
-    for first in stride(from: 0, to: values.rows, by: period) {
-      let rows = first..<first + period
-      multiplyElements(
-        values.rows(rows).elements, masks.rows(0..<period).elements, into: result.rows(rows).elements)
-    }
+    let rows = 0..<values.rows
+    multiplyElements(values.elements, masks.rows(rows).elements, into: result.rows(rows).elements)
   }
 }

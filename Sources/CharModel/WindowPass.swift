@@ -65,8 +65,7 @@ public final class WindowPass {
       let rate = k == config.layers - 1 ? dropout.output : dropout.between
       guard rate > 0 else { return nil }
       return LayerDropout(
-        rate: rate, behind: k, isVariational: dropout.isVariational, width: config.hidden, streams: streams,
-        capacity: capacity, compute.team)
+        rate: rate, behind: k, width: config.hidden, streams: streams, capacity: capacity, compute.team)
     }
     outputForward = RightFactor(inner: config.hidden, columns: config.vocabulary, compute)
     outputBackward = RightFactor(inner: config.vocabulary, columns: config.hidden, compute)

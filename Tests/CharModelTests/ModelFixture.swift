@@ -8,11 +8,10 @@ import Testing
 final class ModelFixture {
   static let (vocabulary, embedding, hidden, streams, length) = (11, 5, 7, 3, 4)
 
-  /// All that can be dropped, in both ways.
+  /// All that can be dropped.
   static let dropouts = [
     Dropout(between: 0.4),
     Dropout(between: 0.2, output: 0.3),
-    Dropout(between: 0.2, output: 0.3, isVariational: true),
   ]
 
   let model: ModelConfig

@@ -169,7 +169,7 @@ import Training
     for option in [
       "train", "valid", "valid-fraction", "unit", "lowercase", "min-freq", "newlines", "cell", "layers",
       "hidden",
-      "embedding", "dropout", "dropout-output", "variational-dropout",
+      "embedding", "dropout", "dropout-output",
       "average-decay", "bs", "bptt", "bptt-jitter", "epochs", "lr", "phase", "weight-decay",
       "clip-norm",
       "seed", "max-steps", "run-dir", "checkpoint-every", "keep", "threads", "validate", "quiet", "verbose",

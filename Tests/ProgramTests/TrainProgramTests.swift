@@ -218,7 +218,7 @@ import Training
     for key in [
       "train", "valid", "validFraction", "unit", "lowercase", "minFreq", "newlines", "cell", "layers",
       "hidden",
-      "embedding", "dropout", "dropoutOutput", "variationalDropout",
+      "embedding", "dropout", "dropoutOutput",
       "averageDecay", "bs", "bptt", "bpttJitter", "epochs", "lr", "phase", "weightDecay", "clipNorm",
       "seed",
       "maxSteps", "runDir", "checkpointEvery", "keep", "threads", "validate", "quiet", "verbose",

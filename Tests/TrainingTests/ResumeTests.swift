@@ -13,7 +13,6 @@ import Training
     var config = TrainingFixture.config(directory)
     config.dropout = 0.3
     config.dropoutOutput = 0.2
-    config.variationalDropout = true
     config.averageDecay = 0.95
     config.bpttJitter = true
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))

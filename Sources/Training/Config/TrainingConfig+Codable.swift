@@ -18,7 +18,6 @@ extension TrainingConfig {
       .init("embedding", \.embedding),
       .init("dropout", \.dropout),
       .init("dropoutOutput", \.dropoutOutput),
-      .init("variationalDropout", \.variationalDropout),
 
       .init("bs", \.bs),
       .init("bptt", \.bptt),

@@ -31,8 +31,6 @@ public struct TrainingConfig: Equatable, Sendable {
   public var dropout: Float = 0
   /// Between the last layer and the output layer.
   public var dropoutOutput: Float = 0
-  /// Whether `dropout` and `dropoutOutput` drop the same elements throughout a window.
-  public var variationalDropout = false
 
   // MARK: Training
 
@@ -119,7 +117,7 @@ public struct TrainingConfig: Equatable, Sendable {
   /// All that is dropped.
   var allDropout: Dropout {
     Dropout(
-      between: layers > 1 ? dropout : 0, output: dropoutOutput, isVariational: variationalDropout)
+      between: layers > 1 ? dropout : 0, output: dropoutOutput)
   }
 }
 

@@ -43,11 +43,6 @@ struct ModelOptions: ParsableArguments {
     transform: Number.single)
   var dropoutOutput: Float?
 
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Let --dropout and --dropout-output drop the same elements at all time steps of a window.")
-  var variationalDropout: Bool?
-
   private static let standard = TrainingConfig()
 
   func apply(to config: inout TrainingConfig) {
@@ -57,6 +52,5 @@ struct ModelOptions: ParsableArguments {
     config.embedding = embedding ?? config.embedding
     config.dropout = dropout ?? config.dropout
     config.dropoutOutput = dropoutOutput ?? config.dropoutOutput
-    config.variationalDropout = variationalDropout ?? config.variationalDropout
   }
 }
