@@ -14,6 +14,7 @@ set_up() { [ -n "${CHARTRAIN_PROGRAM:-}" ] || "$top/launch/setup"; }
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
+misused() { say "error: $*"; exit 64; }
 
 # Packages of Debian that are needed and missing.
 missing_packages() {
@@ -73,10 +74,62 @@ allow_root() {
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
-# Makes mpirun start ranks on several hosts. When a rank has ended it waits there four times for what it waits for twice on one (see below).
+number_of() { local IFS=. parts; read -r -a parts <<<"$1"; echo $(((parts[0] << 24) + (parts[1] << 16) + (parts[2] << 8) + parts[3])); }
+
+# Whether the address $1 is in the network $2.
+is_in() {
+  local shift=$((32 - ${2#*/}))
+  [ $(($(number_of "$1") >> shift)) -eq $(($(number_of "${2%/*}") >> shift)) ]
+}
+
+# The network that this host shares with all others of the hostfile $1 whose names are known; nothing where they are in several.
+network_to() {
+  local name address device network=''
+  while read -r name _; do
+    if is_here "$name"; then continue; fi
+    # A name that nobody knows is for ssh to complain of.
+    address=$(getent ahostsv4 "$name" | awk 'NR == 1 { print $1 }') || true
+    [ -n "$address" ] || continue
+    if [ -z "$network" ]; then
+      device=$(ip route get "$address" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p') || true
+      network=$(ip -o -4 address show dev "${device:-lo}" 2>/dev/null | awk 'NR == 1 { print $4 }') || true
+    fi
+    is_in "$address" "${network:-127.0.0.0/8}" || return 0
+  done < <(list_hosts "$1")
+  echo "$network"
+}
+
+# Which network and ports the hosts of the hostfile $1 use: those of NETWORK and PORTS, where these are set, and $2 else.
+choose_network() {
+  NETWORK=${NETWORK:-$(network_to "$1")} PORTS=${PORTS:-${2:-42000-42999}}
+  [ -z "$NETWORK" ] || [[ $NETWORK =~ ^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])$ ]] ||
+    misused "NETWORK: expected a network such as 10.1.0.0/16, found '$NETWORK'"
+  if ! [[ $PORTS =~ ^([1-9][0-9]{3,4})-([1-9][0-9]{3,4})$ ]] || [ $((BASH_REMATCH[2] - BASH_REMATCH[1])) -lt 39 ] ||
+    [ "${BASH_REMATCH[2]}" -gt 65535 ]; then
+    misused "PORTS: expected 40 ports or more, such as 42000-42999, found '$PORTS'"
+  fi
+  export NETWORK PORTS
+}
+
+# Makes mpirun start ranks on the hosts of the hostfile $1. When a rank has ended it waits there four times for what it waits for twice on one (see below).
+# What the user has told Open MPI stays.
 prepare_hosts() {
+  local family first last daemons
   allow_root
   export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-1}
+  choose_network "$1"
+  if [ -n "$NETWORK" ] && [ -z "${OMPI_MCA_btl_tcp_if_exclude:-}" ]; then
+    export OMPI_MCA_btl_tcp_if_include=${OMPI_MCA_btl_tcp_if_include-$NETWORK}
+  fi
+  if [ -n "$NETWORK" ] && [ -z "${OMPI_MCA_oob_tcp_if_exclude:-}" ]; then
+    export OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-$NETWORK}
+  fi
+  # The last ports are for mpirun and its daemons: it listens on all that it is given, but those of a run that has just failed are not free again at once.
+  first=${PORTS%-*} last=${PORTS#*-} daemons=$((last - 19))
+  for family in v4 v6; do
+    export OMPI_MCA_btl_tcp_port_min_$family="$first" OMPI_MCA_btl_tcp_port_range_$family=$((daemons - first))
+    export OMPI_MCA_oob_tcp_dynamic_ip${family}_ports="$daemons-$last"
+  done
 }
 
 # Where all ranks are on this machine, none need listen for others on the network.
@@ -150,7 +203,16 @@ shorten() {
 # What it and the program say goes to standard error, and to the file $errors where that is set.
 run_mpi() {
   local mpi='' filter status=0 stops=0 interrupts=0 reaper=''
-  tell() { [ -z "$mpi" ] || kill "-$1" "$mpi" 2>/dev/null || true; }
+  # To the ranks that are here themselves, if there are any: where mpirun has been asked to end by others as well (a batch system asks all processes of
+  # a job), a signal would cut short the time that it leaves its ranks to save in.
+  tell() {
+    local receivers=() name
+    [ -n "$mpi" ] || return 0
+    name=$(basename "$program")
+    case $1 in USR1 | USR2) mapfile -t receivers < <(pgrep -P "$mpi" -x "${name:0:15}") ;; esac
+    if [ "${#receivers[@]}" -eq 0 ]; then receivers=("$mpi"); fi
+    kill "-$1" "${receivers[@]}" 2>/dev/null || true
+  }
   trap 'stops=1; tell USR1' TERM USR1 HUP
   trap 'stops=1; interrupts=$((interrupts + 1)); if [ "$interrupts" -gt 1 ]; then tell KILL; else tell USR1; fi' INT
   trap 'tell KILL' ABRT

@@ -66,6 +66,38 @@ struct ClusterTests {
     #expect(!FileManager.default.fileExists(atPath: run.path))
   }
 
+  @Test func anotherBuildAndAHostWithoutOpenMPIAreNamed() throws {
+    let other = directory.path("other")
+    let program = Program.path("chartrain-dist")
+    try spoil(
+      "host1",
+      "(cat '\(program)'; echo) >'\(other)'; chmod +x '\(other)'; mount --bind '\(other)' '\(program)'"
+    )
+    try spoil("host2", "mount --bind /dev/null \"$(realpath \"$(command -v orted)\")\"")
+    let outcome = try cluster(["--check"])
+    #expect(outcome.status == 1)
+    #expect(
+      outcome.errors.contains("host1: expected the same build of the program as here, found another"),
+      "\(outcome.errors)")
+    #expect(outcome.errors.contains(/host2: expected Open MPI [0-9.]+, found none/), "\(outcome.errors)")
+    #expect(outcome.errors.contains("2 problems with the hosts of"), "\(outcome.errors)")
+  }
+
+  /// 'plan' once on each host, 'bench' on all slots.
+  @Test func otherCommandsRunOnTheHosts() throws {
+    use(2, slots: 2)
+    let model = ["--hidden", "32", "--bs", "8", "--json"]
+    let plan = try cluster(["plan", "--cores", "1"] + model)
+    #expect(plan.status == 0, "\(plan.errors)")
+    #expect(plan.errors.contains("2 ranks on 2 hosts"), "\(plan.errors)")
+    #expect(plan.output.contains(#""bytesPerSecond""#), "\(plan.output)")
+    let bench = try cluster(["bench", "--steps", "3"] + model)
+    #expect(bench.status == 0, "\(bench.errors)")
+    #expect(bench.errors.contains("4 ranks on 2 hosts"), "\(bench.errors)")
+    #expect(bench.output.contains(#""charactersPerSecond""#), "\(bench.output)")
+    #expect(try cluster(["bench", "--supervise"]).status == 64)
+  }
+
   @Test func theProgramIsCopiedWhereItIsMissing() throws {
     let place = directory.path("bin")
     try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
@@ -144,8 +176,10 @@ struct ClusterTests {
     #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
   }
 
-  /// What the pods of launch/kubernetes/job.yaml run: workers that have the job's key, and a launcher that knows it.
-  @Test func aKubernetesJobsPodsFindEachOther() throws {
+  /// Starts what the pods of launch/kubernetes/job.yaml run: workers that have the job's key, each with processes of its own.
+  ///
+  /// - Returns: what its launcher's pod is told.
+  private func startPods() throws -> [String: String] {
     use(3)
     let key = directory.path("job/id_rsa")
     try FileManager.default.createDirectory(atPath: directory.path("job"), withIntermediateDirectories: true)
@@ -155,12 +189,6 @@ struct ClusterTests {
         "ssh-keygen -q -t ed25519 -N '' -f '\(key)' && cp '\(key).pub' '\(directory.path("job"))/authorized_keys'",
       ])
     #expect(made.status == 0, "\(made.errors)")
-    let environment = [
-      "SSH_KEY": key, "HOSTFILE": hosts.file, "SUPERVISE": Outside.top + "/launch/supervise", "BACKOFF": "0",
-      "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "PATIENCE": "20",
-      "OMPI_MCA_hwloc_base_binding_policy": "none",
-    ]
-    let scripts = Outside.top + "/launch/kubernetes/"
     // Whoever starts a program here waits until nobody has its files any more.
     let closeFiles =
       "for file in /proc/self/fd/*; do [ ${file##*/} -le 2 ] || eval \"exec ${file##*/}>&-\"; done"
@@ -168,16 +196,41 @@ struct ClusterTests {
       // The sshd that is there has other keys.
       try spoil(
         host,
-        "pkill --ns $$ --nslist net -x sshd; "
-          + "SSH_KEY='\(key)' HOST_KEY='\(key).\(host)' setsid bash -c '\(closeFiles); exec \(scripts)worker' </dev/null >/dev/null 2>&1 &"
+        "pkill --ns $$ --nslist net -x sshd; SSH_KEY='\(key)' HOST_KEY='\(key).\(host)' setsid bash -c "
+          + "'\(closeFiles); exec unshare --pid --fork --mount-proc --kill-child \(Self.pods)worker' </dev/null >/dev/null 2>&1 &"
       )
     }
+    return [
+      "SSH_KEY": key, "HOSTFILE": hosts.file, "SUPERVISE": Outside.top + "/launch/supervise", "BACKOFF": "0",
+      "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "PATIENCE": "20",
+      "OMPI_MCA_hwloc_base_binding_policy": "none",
+    ]
+  }
+
+  private static let pods = Outside.top + "/launch/kubernetes/"
+
+  /// The workers' launcher knows them by the job's key.
+  @Test func aKubernetesJobsPodsFindEachOther() throws {
+    let environment = try startPods()
     let steps = 60
     let outcome = try hosts.run(
-      [scripts + "launcher", "--run-dir", run.path] + FaultRun.options(directory, steps: steps),
+      [Self.pods + "launcher", "--run-dir", run.path] + FaultRun.options(directory, steps: steps),
       environment: environment)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(try run.last.checksum == run.undisturbedChecksum(steps: steps))
+  }
+
+  /// A node that is drained asks its pods to go.
+  @Test func aPodThatIsToGoSavesFirst() throws {
+    let environment = try startPods()
+    let program = try hosts.start(
+      [Self.pods + "launcher", "--run-dir", run.path] + FaultRun.options(directory, steps: 1_000_000),
+      environment: environment)
+    try program.wait { run.steps > 5 }
+    try spoil("host1", "pkill -TERM --ns $$ --nslist net -f '^/bin/sh .*kubernetes/worker'")
+    let outcome = try program.outcome()
+    #expect(outcome.status == 75, "\(outcome.errors)")
+    #expect(try run.last.progress?.step == run.steps)
   }
 
   /// Ranks and daemons listen on the ports that a firewall was told of, and on no others.

@@ -62,7 +62,8 @@ import Testing
   }
 
   @Test func supervisedRunsGoOnUntilTheEnd() throws {
-    let steps = 1500
+    // So many that it does not end between two kills, however seldom this test gets a turn.
+    let steps = 6000
     let program = try start("supervise", steps: steps, ranks: 2)
     for number in 0..<3 {
       let before = run.steps

@@ -90,6 +90,27 @@ final class SlurmTests {
     #expect(try run(job).last.checksum == run(job).undisturbedChecksum(steps: steps))
   }
 
+  /// A job of a partition that goes first takes the node; what ran there saves, waits, and goes on.
+  @Test func aPreemptedJobGoesOn() throws {
+    let steps = 3000
+    let job = try submit(["--ntasks=3"], FaultRun.options(directory, steps: steps))
+    for _ in 0..<300 where run(job).steps < 60 { usleep(100_000) }
+    #expect((60..<steps).contains(run(job).steps), "\(log(job))")
+    try tell("on", "sbatch", "--partition=urgent", "--ntasks=4", "--wrap", "sleep 1")
+    for _ in 0..<300 where !log(job).contains("DUE TO PREEMPTION") { usleep(100_000) }
+    for _ in 0..<100 where try tell("on", "squeue", "-h", "-j", job, "-o", "%T") != "PENDING\n" {
+      usleep(100_000)
+    }
+    // The ranks have the ten seconds of Slurm's KillWait.
+    for _ in 0..<100 where try run(job).last.progress?.step != run(job).steps { usleep(100_000) }
+    let saved = run(job).steps
+    #expect(saved < steps, "\(log(job))")
+    #expect(try run(job).last.progress?.step == saved)
+    try tell("on", "scontrol", "update", "JobId=\(job)", "StartTime=now")
+    try wait(job)
+    #expect(try run(job).last.checksum == run(job).undisturbedChecksum(steps: steps))
+  }
+
   @Test func withoutACheckoutItSaysSo() throws {
     let outcome = try Program.run(
       ["bash", Outside.top + "/launch/slurm.sbatch"], environment: ["CHARTRAIN_HOME": directory.path])

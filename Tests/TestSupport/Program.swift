@@ -67,7 +67,10 @@ public final class RunningProgram {
   private let underMPI: Bool
   private static let starting = Mutex(())
 
-  public struct Late: Error {}
+  /// What was waited for has not come: its time is over, or the program has ended before.
+  public struct Late: Error, CustomStringConvertible {
+    public let description: String
+  }
 
   /// Starts `name` of this package on `ranks` ranks under mpirun, or without mpirun where `ranks` is nil.
   public convenience init(
@@ -177,7 +180,14 @@ public final class RunningProgram {
   public func wait(secondsAllowed: Double = 60, until condition: () -> Bool) throws {
     let end = Date() + secondsAllowed
     while !condition() {
-      guard Date() < end, child.isRunning else { throw Late() }
+      guard child.isRunning else {
+        throw Late(
+          description: "the program ended with status \(child.terminationStatus): \(errorsSoFar.suffix(2000))"
+        )
+      }
+      guard Date() < end else {
+        throw Late(description: "nothing within \(secondsAllowed) s: \(errorsSoFar.suffix(2000))")
+      }
       usleep(2000)
     }
   }
