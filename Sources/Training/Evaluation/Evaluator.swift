@@ -14,14 +14,13 @@ public struct Evaluation: Equatable, Sendable {
   /// Infinite where it is beyond all numbers.
   public var perplexity: Double { exp(natsPerCharacter) }
 
-  /// One JSON object with these four; no perplexity where it is infinite.
-  public var jsonLine: String {
-    get throws {
-      try JSON.line(
-        Report(
-          natsPerCharacter: natsPerCharacter, bitsPerCharacter: bitsPerCharacter,
-          perplexity: perplexity.isFinite ? perplexity : nil, characters: characters))
-    }
+  /// One JSON object with these four and what else there is to know of the text; no perplexity where it is infinite.
+  public func jsonLine(streams: Int, unknownCharacters: Int, charactersLeftOver: Int) throws -> String {
+    try JSON.line(
+      Report(
+        natsPerCharacter: natsPerCharacter, bitsPerCharacter: bitsPerCharacter,
+        perplexity: perplexity.isFinite ? perplexity : nil, characters: characters, streams: streams,
+        unknownCharacters: unknownCharacters, charactersLeftOver: charactersLeftOver))
   }
 
   private struct Report: Encodable {
@@ -29,6 +28,9 @@ public struct Evaluation: Equatable, Sendable {
     let bitsPerCharacter: Double
     let perplexity: Double?
     let characters: Int
+    let streams: Int
+    let unknownCharacters: Int
+    let charactersLeftOver: Int
   }
 }
 

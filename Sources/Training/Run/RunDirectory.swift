@@ -11,7 +11,12 @@ public struct RunDirectory: Sendable {
   public var checkpoints: String { path + "/checkpoints" }
 
   /// `name` is `last`, `previous`, `best`, `step-K` or `cycle-K`.
-  public func checkpoint(_ name: String) -> String { "\(checkpoints)/\(name).safetensors" }
+  public func checkpoint(_ name: String) -> String { Self.checkpoint(name, in: path) }
+
+  /// That of any run.
+  public static func checkpoint(_ name: String, in directory: String) -> String {
+    "\(directory)/checkpoints/\(name).safetensors"
+  }
 
   /// The paths of the `step-K` there are.
   var stepCheckpoints: [String] {

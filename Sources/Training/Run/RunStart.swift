@@ -67,6 +67,7 @@ public struct RunStart {
       try change(&config)
       try config.checkGoesOn(from: saved, phase: phase)
       try config.checkValues()
+      if world.isRoot { try config.checkTextsAreThere() }
       return (config, saved.phases.last?.epochs ?? 0)
     }
   }
@@ -89,6 +90,18 @@ public struct OptionsDiffer: Error, CustomStringConvertible {
 }
 
 extension TrainingConfig {
+  /// A run that is called to go on elsewhere finds its texts only where their paths are absolute.
+  ///
+  /// - Throws: ``OptionError`` where there is nothing.
+  fileprivate func checkTextsAreThere() throws {
+    for (option, path) in [("train", train), ("valid", valid)] {
+      guard let path, !path.hasPrefix("/"), kind(of: path) == .nothing else { continue }
+      throw OptionError(
+        option: option, expected: "the run's text at '\(path)' from the current directory",
+        found: "nothing; say where it is now")
+    }
+  }
+
   /// - Parameter phase: in which the run is, or how many phases there are where all are over.
   /// - Throws: ``OptionsDiffer`` if a run that began with the options `saved` cannot go on with these.
   fileprivate func checkGoesOn(from saved: TrainingConfig, phase: Int) throws {

@@ -17,12 +17,14 @@ struct BenchCommand: RankedCommand {
       """)
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps to measure. Default: 100.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps to measure, at least 1. Default: 100.", valueName: "n"),
     transform: Number.whole)
   var steps = 100
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps before that. Default: 10.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps before that, at least 1. Default: 10.", valueName: "n"),
     transform: Number.whole)
   var warmUp = 10
 

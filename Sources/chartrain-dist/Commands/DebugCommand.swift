@@ -9,7 +9,7 @@ struct DebugCommand: ParsableCommand {
     commandName: "debug",
     abstract: "Train with all ranks as threads of one process, every check on.",
     discussion: """
-      Takes the options of train. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of
+      Takes the options of train, and writes the same files. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of
       the weights after each step: the same as train --print-hash under mpirun.
 
       $ chartrain-dist debug --ranks 4 --max-steps 20
@@ -17,7 +17,8 @@ struct DebugCommand: ParsableCommand {
       """)
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Ranks, a thread each. Default: 4.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Ranks, a thread each, 1 to 4096. Default: 4.", valueName: "n"),
     transform: Number.whole)
   var ranks = 4
 

@@ -6,22 +6,21 @@ struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
     abstract: "Write the model of a checkpoint alone, without the state of its training.",
-    discussion: "The tensors have PyTorch's names: load_state_dict takes them as they are.")
+    discussion:
+      "The tensors have PyTorch's names: load_state_dict takes them as they are.\n\n$ chartrain-dist export --checkpoint RUN_DIR --to model.safetensors"
+  )
 
-  @Option(help: ArgumentHelp("The checkpoint.", valueName: "file"))
-  var checkpoint: String
+  @OptionGroup var model: ModelFileOption
 
   @Option(help: ArgumentHelp("The file to write, ending in .safetensors.", valueName: "file"))
   var to: String
 
   func run() throws {
-    guard to.hasSuffix(".safetensors") else {
-      throw OptionError(option: "to", expected: "a file name that ends in .safetensors", found: "'\(to)'")
-    }
-    guard !areSameFile(checkpoint, to) else {
+    try requireSuffix(".safetensors", of: to)
+    let checkpoint = try model.load()
+    guard !areSameFile(checkpoint.file.path, to) else {
       throw OptionError(option: "to", expected: "another file than the checkpoint", found: "'\(to)'")
     }
-    let checkpoint = try Checkpoint(path: checkpoint)
     try writeModel(to: to, try checkpoint.loadParameters(), like: checkpoint)
     print("wrote \(to): \(grouped(checkpoint.parameterCount)) parameters")
   }

@@ -4,9 +4,12 @@ import Training
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is in a checkpoint: config, progress, vocabulary, tensors.")
+    abstract: "Show what is in a checkpoint: config, progress, vocabulary, tensors.",
+    discussion: "$ chartrain-dist inspect RUN_DIR")
 
-  @Argument(help: ArgumentHelp("The checkpoint.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp(
+      "The checkpoint, or the directory of a run, for its last one.", valueName: "file"))
   var file: String?
 
   @Option(help: ArgumentHelp("The same, said as for the other commands.", valueName: "file"))
@@ -19,7 +22,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   func run() throws {
-    let file = (file ?? checkpoint)!
+    let file = ModelFileOption.file(of: (file ?? checkpoint)!, names: ["last", "best"])
     let checkpoint = try Checkpoint(path: file)
     let format = checkpoint.card.format
     let model = checkpoint.model

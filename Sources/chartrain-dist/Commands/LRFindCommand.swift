@@ -11,20 +11,26 @@ struct LRFindCommand: RankedCommand {
     commandName: "lr-find",
     abstract: "Look for a good learning rate: raise it until the loss explodes.",
     discussion:
-      "Takes the options of train; writes lr-find.json and lr-find.svg into a new directory (--run-dir).")
+      """
+      Takes the options of train; writes lr-find.json and lr-find.svg into a new directory (--run-dir). The model is as it was before.
+
+      $ chartrain-dist lr-find --train text.txt --steps 300
+      """)
 
   @Option(
     name: .customLong("from"), parsing: .unconditional,
-    help: ArgumentHelp("The first rate. Default: 1e-5.", valueName: "rate"), transform: Number.real)
+    help: ArgumentHelp("The first rate, above 0. Default: 1e-5.", valueName: "rate"), transform: Number.real)
   var firstRate = 1e-5
 
   @Option(
     name: .customLong("to"), parsing: .unconditional,
-    help: ArgumentHelp("The last rate. Default: 10.", valueName: "rate"), transform: Number.real)
+    help: ArgumentHelp("The last rate, above the first. Default: 10.", valueName: "rate"),
+    transform: Number.real)
   var lastRate = 10.0
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps to take. Default: one epoch.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps to take, at least 2. Default: one epoch.", valueName: "n"),
     transform: Number.whole)
   var steps: Int?
 
@@ -81,12 +87,17 @@ struct LRFindCommand: RankedCommand {
     try writeAtomically(to: directory.path + "/lr-find.json") { try $0.write(data) }
     try writeAtomically(to: directory.path + "/lr-find.svg") { try $0.write(chart.svg) }
     if quiet { return }
+    func advice(_ outcome: RateFinder.Outcome) -> String {
+      let rates = [outcome.steepest, outcome.minimumTenth].compactMap { $0 }
+      return rates.min().map { "a safe start: --lr \(scientific($0)); up to the other with --clip-norm 1\n" }
+        ?? ""
+    }
     func line(_ name: String, _ rate: Double?) -> String { "\(name)  \(rate.map(scientific) ?? "none")" }
     print(
       """
       \(line("steepest descent", outcome.steepest))
       \(line("minimum / 10    ", outcome.minimumTenth))
-      \(outcome.points.count) steps; curve in \(directory.path)/lr-find.json and lr-find.svg
+      \(advice(outcome))\(outcome.points.count) steps; curve in \(directory.path)/lr-find.json and lr-find.svg
       """)
   }
 }

@@ -12,29 +12,33 @@ struct PlanCommand: RankedCommand {
     discussion: """
       Takes the options of train, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
       hosts would add follows from the network between them: measured, where one rank is started on each, or as --bandwidth and \
-      --latency say. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
+      --latency say; with neither, and one process, one host is all there is. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
 
       $ chartrain-dist plan --preset notebook-lstm --bandwidth 10 --latency 30
       $ mpirun --hostfile hosts --map-by ppr:1:node --bind-to none chartrain-dist plan --preset notebook-lstm
+      $ launch/cluster hosts plan --preset notebook-lstm
       """)
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What the network between hosts moves each way, instead of measuring it.", valueName: "Gbit/s"),
+      "What the network between hosts moves each way, above 0, instead of measuring it. Default: measured, with a rank on each host.",
+      valueName: "Gbit/s"),
     transform: Number.real)
   var bandwidth: Double?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What a small message takes there. Default: \(fixed(usualLatency, 0)).", valueName: "microseconds"),
+      "What a small message takes there, above 0; needs --bandwidth. Default: \(fixed(usualLatency, 0)).",
+      valueName: "microseconds"),
     transform: Number.real)
   var latency: Double?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Cores of a host. Default: those that this process may use.", valueName: "n"),
+    help: ArgumentHelp(
+      "Cores of a host, at least 1. Default: those that this process may use.", valueName: "n"),
     transform: Number.whole)
   var cores: Int?
 
@@ -102,7 +106,7 @@ struct PlanCommand: RankedCommand {
       } ?? "none; --bandwidth tells of one"
     let worthwhile = plan.worthwhile
     var page = """
-      model     \(config.cell.name) \(config.layers)x\(config.hidden): \(fixed(Double(plan.gradientBytes) * 1e-6, 1)) MB of gradient in each step
+      model     \(config.cell.name) \(config.layers)x\(config.hidden): \(fixed(Double(plan.gradientBytes) * 1e-6, plan.gradientBytes < 10_000_000 ? 3 : 1)) MB of gradient in each step
       host      \(plan.cores) cores, measured
       network   \(network)
 
@@ -111,6 +115,8 @@ struct PlanCommand: RankedCommand {
 
       \(config.bs) streams for each rank (weak scaling):
       \(table(plan.weak))
+
+      network: the part of a step that waits for it; efficiency: characters/s of a core, over those of one rank with one thread
 
       fastest for --bs \(config.bs): \(places(plan.fastest.shape)), \(grouped(Int(plan.fastest.charactersPerSecond))) characters/s
       """

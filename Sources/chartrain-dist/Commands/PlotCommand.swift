@@ -6,7 +6,8 @@ import Training
 struct PlotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plot",
-    abstract: "Draw what runs have measured, as an SVG picture.")
+    abstract: "Draw what runs have measured, as an SVG picture.",
+    discussion: "$ chartrain-dist plot runs/a runs/b --what valid --to loss.svg")
 
   enum Quantity: String, CaseIterable, Sendable {
     case loss
@@ -31,7 +32,7 @@ struct PlotCommand: ParsableCommand {
   var title: String?
 
   func run() throws {
-    try requireSVG(to)
+    try requireSuffix(".svg", of: to)
     let lines = try runs.map { run in
       let metrics = try MetricsFile(directory: run)
       let points: [(x: Double, y: Double)] =
@@ -51,12 +52,5 @@ struct PlotCommand: ParsableCommand {
     let chart = LineChart(title: title ?? names.title, xLabel: names.x, yLabel: names.y, lines: lines)
     try writeAtomically(to: to) { try $0.write(chart.svg) }
     print("wrote \(to)")
-  }
-}
-
-/// - Throws: `OptionError` unless `path` ends in `.svg`.
-private func requireSVG(_ path: String) throws {
-  guard path.hasSuffix(".svg") else {
-    throw OptionError(option: "to", expected: "a file name that ends in .svg", found: "'\(path)'")
   }
 }

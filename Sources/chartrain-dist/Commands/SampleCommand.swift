@@ -6,10 +6,13 @@ import Training
 struct SampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
-    abstract: "Write text with a trained model.")
+    abstract: "Write text with a trained model.",
+    discussion: """
+      $ chartrain-dist sample --checkpoint RUN_DIR --prime 'The '
+      $ chartrain-dist sample --checkpoint FILE --length 500 --temperature 0.8 --top-k 40 --top-p 0.95 --seed 7 --count 3
+      """)
 
-  @Option(help: ArgumentHelp("The model.", valueName: "file"))
-  var checkpoint: String
+  @OptionGroup var model: ModelFileOption
 
   @Option(
     help: ArgumentHelp(
@@ -17,38 +20,42 @@ struct SampleCommand: ParsableCommand {
   var prime: String?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Characters to write. Default: 1000.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Characters to write, at least 0. Default: 1000.", valueName: "n"),
     transform: Number.whole)
   var length = 1000
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Divides the logits; 0 always takes the likeliest character. Default: 1.", valueName: "t"),
+      "Divides the logits, at least 0; 0 always takes the likeliest character. Default: 1.", valueName: "t"),
     transform: Number.real)
   var temperature = 1.0
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Choose among the K likeliest characters only. Default: all.", valueName: "k"),
+    help: ArgumentHelp(
+      "Choose among the K likeliest characters only, at least 1. Default: all.", valueName: "k"),
     transform: Number.whole)
   var topK: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Choose among the fewest characters that have this much of the probability. Default: 1.", valueName: "p"
+      "Choose among the fewest characters that have this much of the probability, above 0 and at most 1. Default: 1.",
+      valueName: "p"
     ),
     transform: Number.real)
   var topP: Double?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Of the random numbers. Default: 0.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Of the random numbers: a whole number from 0. Default: 0.", valueName: "n"),
     transform: Number.seed)
   var seed: UInt64 = 0
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Samples to write. Default: 1.", valueName: "n"),
+    parsing: .unconditional, help: ArgumentHelp("Samples to write, at least 1. Default: 1.", valueName: "n"),
     transform: Number.whole)
   var count = 1
 
@@ -71,7 +78,7 @@ struct SampleCommand: ParsableCommand {
     if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
     if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
     try options.checkValues()
-    let checkpoint = try Checkpoint(path: checkpoint)
+    let checkpoint = try model.load()
     let parameters = try checkpoint.loadParameters()
     let vocabulary = checkpoint.vocabulary
     let primeTokens = try prime.map {
@@ -81,7 +88,7 @@ struct SampleCommand: ParsableCommand {
     let unknown = given.count { $0 == Vocabulary.unknown }
     if unknown > 0 {
       Terminal.writeError(
-        "chartrain-dist: warning: the model does not know \(unknown) of the prime's characters: read as <unk>"
+        "chartrain-dist: warning: the model does not know \(unknown) of the prime's characters: read as <unk>, shown as \u{FFFD}"
       )
     }
     for number in 0..<count {

@@ -12,33 +12,38 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Recurrent layers. Default: \(standard.layers).", valueName: "n"),
+    help: ArgumentHelp(
+      "Recurrent layers, 1 to \(ModelConfig.maximumLayers). Default: \(standard.layers).", valueName: "n"),
     transform: Number.whole)
   var layers: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Width of each layer. Default: \(standard.hidden).", valueName: "n"),
+    help: ArgumentHelp(
+      "Width of each layer, 1 to \(ModelConfig.maximumWidth). Default: \(standard.hidden).", valueName: "n"),
     transform: Number.whole)
   var hidden: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Width of the embedding. Default: \(standard.embedding).", valueName: "n"),
+    help: ArgumentHelp(
+      "Width of the embedding, 1 to \(ModelConfig.maximumWidth). Default: \(standard.embedding).",
+      valueName: "n"),
     transform: Number.whole)
   var embedding: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Probability that an element is dropped between layers. Default: \(standard.dropout).", valueName: "p"),
+      "Probability that an element is dropped between layers, at least 0 and below 1. Default: \(standard.dropout).",
+      valueName: "p"),
     transform: Number.single)
   var dropout: Float?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Probability that an element is dropped between the last layer and the output layer. Default: \(standard.dropoutOutput).",
+      "Probability that an element is dropped between the last layer and the output layer, at least 0 and below 1. Default: \(standard.dropoutOutput).",
       valueName: "p"),
     transform: Number.single)
   var dropoutOutput: Float?

@@ -5,28 +5,30 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Parallel text streams, over all ranks. Default: \(standard.bs).", valueName: "n"),
+      "Parallel text streams, over all ranks, at least one for each. Default: \(standard.bs).", valueName: "n"
+    ),
     transform: Number.whole)
   var bs: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Characters of each stream that one step trains on. Default: \(standard.bptt).", valueName: "n"),
+      "Characters of each stream that one step trains on, 1 to \(WindowLengths.maximumNominal). Default: \(standard.bptt).",
+      valueName: "n"),
     transform: Number.whole)
   var bptt: Int?
 
   @Flag(
     inversion: .prefixedNo,
     help:
-      "Draw each step's length at random around --bptt, as fast.ai's notebook on stateful models does (at least 5, deviation 5)."
+      "Draw each step's length at random around --bptt, as fast.ai's notebook on stateful models does (at least 5, deviation 5). Default: no."
   )
   var bpttJitter: Bool?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the text, at one --lr (default \(Phase.standard[0].lr!)). Default without both: \(standardPhases).",
+      "Passes over the text, 1 to \(Phase.maximumEpochs), at one learning rate. Default with --lr or --schedule: \(Phase.standard[0].epochs); without: \(standardPhases).",
       valueName: "n"),
     transform: Number.whole)
   var epochs: Int?
@@ -34,7 +36,8 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Adam's learning rate, for --epochs (default \(Phase.standard[0].epochs)).", valueName: "rate"),
+      "Adam's learning rate, above 0. Default with --epochs or --schedule: \(Phase.standard[0].lr!).",
+      valueName: "rate"),
     transform: Number.real)
   var lr: Double?
 
@@ -47,20 +50,23 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("With schedule cosine: epochs of the first cycle. Default: 1.", valueName: "n"),
+    help: ArgumentHelp(
+      "With schedule cosine: epochs of the first cycle, at least 1. Default: 1.", valueName: "n"),
     transform: Number.whole)
   var cycleLength: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With schedule cosine: how many times as long each further cycle is. Default: 1.", valueName: "n"),
+      "With schedule cosine: how many times as long each further cycle is, at least 1. Default: 1.",
+      valueName: "n"),
     transform: Number.whole)
   var cycleMult: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("With schedule warmup: steps of the way up.", valueName: "n"),
+    help: ArgumentHelp(
+      "With schedule warmup, which needs it: steps of the way up, at least 1.", valueName: "n"),
     transform: Number.whole)
   var warmupSteps: Int?
 
@@ -76,53 +82,60 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Weight decay, added to the gradient (L2). Default: \(standard.weightDecay).", valueName: "rate"),
+      "Weight decay, added to the gradient (L2), at least 0. Default: \(standard.weightDecay).",
+      valueName: "rate"),
     transform: Number.real)
   var weightDecay: Double?
 
-  @Flag(inversion: .prefixedNo, help: "Take --weight-decay as AdamW does, apart from the gradient.")
+  @Flag(
+    inversion: .prefixedNo, help: "Take --weight-decay as AdamW does, apart from the gradient. Default: no.")
   var decoupledWeightDecay: Bool?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Validate, sample and keep an average of the parameters over the steps, of which this part remains at each step, such as 0.999.",
+      "Validate, sample and keep an average of the parameters over the steps, of which this part, above 0 and below 1, remains at each step, such as 0.999. Default: none.",
       valueName: "part"),
     transform: Number.real)
   var averageDecay: Double?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Scale the gradient down to this norm where it is larger.", valueName: "norm"),
+    help: ArgumentHelp(
+      "Scale the gradient down to this norm, above 0, where it is larger. Default: never.", valueName: "norm"),
     transform: Number.real)
   var clipNorm: Double?
 
-  @Flag(inversion: .prefixedNo, help: "Do not set the hidden state to zero at the start of an epoch.")
+  @Flag(
+    inversion: .prefixedNo, help: "Do not set the hidden state to zero at the start of an epoch. Default: no."
+  )
   var carryStateAcrossEpochs: Bool?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Of all random numbers: initial weights, dropout, window lengths, samples. Default: \(standard.seed).",
+      "Of all random numbers: initial weights, dropout, window lengths, samples; a whole number from 0. Default: \(standard.seed).",
       valueName: "n"), transform: Number.seed)
   var seed: UInt64?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Stop after this many steps.", valueName: "n"),
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Stop after this many steps, at least 1. Default: when all epochs are over.", valueName: "n"),
     transform: Number.whole)
   var maxSteps: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "After so many skipped steps in a row (loss or gradient not finite), go back to the last good checkpoint with half the rate. Default: \(standard.maxSkipped).",
+      "After so many skipped steps in a row, at least 1 (loss or gradient not finite), go back to the last good checkpoint with half the rate. Default: \(standard.maxSkipped).",
       valueName: "n"), transform: Number.whole)
   var maxSkipped: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Stop where it would have to go back more often than this. Default: \(standard.maxRewinds).",
+      "Stop where it would have to go back more often than this, at least 0. Default: \(standard.maxRewinds).",
       valueName: "n"),
     transform: Number.whole)
   var maxRewinds: Int?

@@ -11,7 +11,7 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directory on each rank's host for a log of it, rank-K.log: what it does, and where its time goes.",
+      "Directory on each rank's host for a log of it, rank-K.log: what it does, and where its time goes. Default: none.",
       valueName: "path"))
   var logDir: String?
 
@@ -32,7 +32,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Characters of the sample shown after each epoch; 0 for none. Default: \(standard.sampleLength).",
+      "Characters of the sample shown after each epoch, up to 1000000; 0 for none. Default: \(standard.sampleLength).",
       valueName: "n"), transform: Number.whole)
   var sampleLength: Int?
 
@@ -46,14 +46,14 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How many step-K checkpoints to keep. Default: \(standard.keep).", valueName: "n"),
+      "How many step-K checkpoints to keep, at least 1. Default: \(standard.keep).", valueName: "n"),
     transform: Number.whole)
   var keep: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Every so many steps, check that all ranks hold and have used the same parameters, bit by bit. Default: \(standard.checkEvery).",
+      "Every so many steps, at least 1, check that all ranks hold and have used the same parameters, bit by bit. Default: \(standard.checkEvery).",
       valueName: "steps"),
     transform: Number.whole)
   var checkEvery: Int?
@@ -85,7 +85,8 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With the tree: groups of streams, which ranks hold whole. Default: \(standard.blocks).", valueName: "n"
+      "With the tree: groups of streams, which ranks hold whole, 1 to \(TrainingConfig.maximumBlocks). Default: \(standard.blocks).",
+      valueName: "n"
     ),
     transform: Number.whole)
   var blocks: Int?
@@ -100,15 +101,15 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Threads of each rank, for hosts with more cores than ranks. Default: \(standard.threads).",
+      "Threads of each rank, 1 to 1024, for hosts with more cores than ranks. Default: \(standard.threads).",
       valueName: "n"),
     transform: Number.whole)
   var threads: Int?
 
-  @Flag(inversion: .prefixedNo, help: "Print nothing but warnings and errors.")
+  @Flag(inversion: .prefixedNo, help: "Print nothing but warnings and errors. Default: no.")
   var quiet: Bool?
 
-  @Flag(inversion: .prefixedNo, help: "Print more about what happens.")
+  @Flag(inversion: .prefixedNo, help: "Print more about what happens. Default: no.")
   var verbose: Bool?
 
   private static let standard = TrainingConfig()

@@ -9,13 +9,16 @@ struct TextOptions: ParsableArguments {
       valueName: "path"))
   var train: String?
 
-  @Option(help: ArgumentHelp("Text to validate on: a file or a directory.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Text to validate on: a file or a directory. Default: the end of the training text.", valueName: "path")
+  )
   var valid: String?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Without --valid: the part at the end of the training text to validate on. Default: \(standard.validFraction).",
+      "Without --valid: the part at the end of the training text to validate on, above 0 and below 1. Default: \(standard.validFraction).",
       valueName: "fraction"), transform: Number.real)
   var validFraction: Double?
 
@@ -26,7 +29,7 @@ struct TextOptions: ParsableArguments {
     transform: Choice.of(TextFormat.Unit.self))
   var unit: TextFormat.Unit?
 
-  @Flag(inversion: .prefixedNo, help: "Turn the text into lower case.")
+  @Flag(inversion: .prefixedNo, help: "Turn the text into lower case. Default: no.")
   var lowercase: Bool?
 
   @Option(
@@ -36,13 +39,13 @@ struct TextOptions: ParsableArguments {
     transform: Choice.of(TextFormat.Newlines.self))
   var newlines: TextFormat.Newlines?
 
-  @Flag(inversion: .prefixedNo, help: "Mark the end of each file with one <eos>.")
+  @Flag(inversion: .prefixedNo, help: "Mark the end of each file with one <eos>. Default: no.")
   var endToken: Bool?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Characters seen less often in the training text become <unk>. Default: \(standard.minFreq).",
+      "Characters seen less often in the training text, at least 1, become <unk>. Default: \(standard.minFreq).",
       valueName: "n"), transform: Number.whole)
   var minFreq: Int?
 
