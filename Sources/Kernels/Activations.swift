@@ -34,7 +34,7 @@ struct ExponentialParts {
 }
 
 /// 2 to the power of each lane, which must be from -126 to 127.
-@usableFromInline @inline(__always)
+@inlinable @inline(__always)
 func powerOfTwo(_ exponent: SIMD16<Int32>) -> Lanes {
   unsafeBitCast((exponent &+ SIMD16<Int32>(repeating: 127)) &<< SIMD16<Int32>(repeating: 23), to: Lanes.self)
 }

@@ -28,9 +28,10 @@ public struct Philox: Sendable {
   }
 
   /// The same for eight counters that differ in their first number only, which counts up from `first`: number `i` of counter `j` is
-  /// `[i][j]`.
+  /// `[i][j]`, in the low halves of 64 bits.
+  @inline(__always)
   func eight(_ first: UInt32, _ rest: SIMD3<UInt32>) -> (
-    SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>
+    SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>, SIMD8<UInt64>
   ) {
     let low = SIMD8<UInt64>(repeating: 0xFFFF_FFFF)
     let half = SIMD8<UInt64>(repeating: 32)
@@ -44,15 +45,13 @@ public struct Philox: Sendable {
     var c3 = SIMD8<UInt64>(repeating: UInt64(rest.z))
     var k = key
     for _ in 0..<10 {
-      let (p0, p2) = (c0 &* left, c2 &* right)
+      // Masked again, so that the compiler sees that a product of halves will do.
+      let (p0, p2) = ((c0 & low) &* left, (c2 & low) &* right)
       let (k0, k1) = (SIMD8<UInt64>(repeating: UInt64(k.x)), SIMD8<UInt64>(repeating: UInt64(k.y)))
       (c0, c1, c2, c3) = ((p2 &>> half) ^ c1 ^ k0, p2 & low, (p0 &>> half) ^ c3 ^ k1, p0 & low)
       k &+= Self.weylConstants
     }
-    return (
-      SIMD8(truncatingIfNeeded: c0), SIMD8(truncatingIfNeeded: c1), SIMD8(truncatingIfNeeded: c2),
-      SIMD8(truncatingIfNeeded: c3)
-    )
+    return (c0, c1, c2, c3)
   }
 
   private static let multipliers = SIMD2<UInt32>(0xD251_1F53, 0xCD9E_8D57)

@@ -80,15 +80,19 @@ public struct RandomSource: Sendable {
     let scale = 1 / (1 - rate)
     let place = place(purpose, site)
     let wholes = mask.count / 32
+    // Comparisons lane by lane are slow; the highest bit of a difference tells as much.
+    let limit = SIMD8<UInt64>(repeating: UInt64(threshold))
+    let kept = SIMD8<UInt64>(repeating: UInt64(scale.bitPattern))
+    let (one, half, top) = (
+      SIMD8<UInt64>(repeating: 1), SIMD8<UInt64>(repeating: 32), SIMD8<UInt64>(repeating: 63)
+    )
     for index in 0..<wholes {
       let draws = philox.eight(UInt32(truncatingIfNeeded: 8 * index), place)
-      let low = interleave(
-        interleave(draws.0.lowHalf, draws.2.lowHalf), interleave(draws.1.lowHalf, draws.3.lowHalf))
-      let high = interleave(
-        interleave(draws.0.highHalf, draws.2.highHalf), interleave(draws.1.highHalf, draws.3.highHalf))
-      let kept = Lanes(repeating: scale)
-      mask.store(kept.replacing(with: 0, where: low .< threshold), at: 32 * index)
-      mask.store(kept.replacing(with: 0, where: high .< threshold), at: 32 * index + 16)
+      func factor(_ draw: SIMD8<UInt64>) -> SIMD8<UInt64> { (((draw &- limit) &>> top) &- one) & kept }
+      var pairs = SIMD16<UInt64>.zero
+      pairs.evenHalf = factor(draws.0) | (factor(draws.1) &<< half)
+      pairs.oddHalf = factor(draws.2) | (factor(draws.3) &<< half)
+      UnsafeMutableRawPointer(mask.base + 32 * index).storeBytes(of: pairs, as: SIMD16<UInt64>.self)
     }
     for quad in 8 * wholes..<(mask.count + 3) / 4 {
       let draws = bits(purpose, site, quad: quad)
@@ -102,21 +106,4 @@ public struct RandomSource: Sendable {
   private static func openUnit(_ bits: UInt32) -> Double {
     (Double(bits) + 0.5) * 0x1p-32
   }
-}
-
-/// `a` in the even places and `b` in the odd ones.
-@inline(__always)
-private func interleave(_ a: SIMD4<UInt32>, _ b: SIMD4<UInt32>) -> SIMD8<UInt32> {
-  var result = SIMD8<UInt32>.zero
-  result.evenHalf = a
-  result.oddHalf = b
-  return result
-}
-
-@inline(__always)
-private func interleave(_ a: SIMD8<UInt32>, _ b: SIMD8<UInt32>) -> SIMD16<UInt32> {
-  var result = SIMD16<UInt32>.zero
-  result.evenHalf = a
-  result.oddHalf = b
-  return result
 }

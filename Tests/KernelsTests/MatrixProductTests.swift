@@ -6,7 +6,10 @@ import Testing
   /// Sizes that no vector width divides, edges, and every number of rows beside whole tiles.
   static let shapes =
     [(1, 1, 1), (3, 5, 7), (17, 33, 9), (64, 48, 31), (2, 129, 65), (9, 64, 40)]
-    + (1...8).map { ($0, 70, 21) }
+    + (1...8).map { ($0, 70, 21) } + panelEdges.map { (11, $0, 13) }
+
+  /// As many columns as fill a panel, two thirds of one or one third, and one more or less.
+  static let panelEdges = [15, 16, 17, 31, 32, 33, 47, 49, 80, 96, 97, 112]
 
   @Test(arguments: shapes, ProductBackend.allCases)
   func rightFactorMeetsTheReference(shape: (Int, Int, Int), backend: ProductBackend) {
@@ -48,8 +51,9 @@ import Testing
   }
 
   /// Each element is one chain of fused multiply-adds in the order of the terms: the bits can be foretold.
-  @Test func everyElementIsOneChainOfFusedProducts() {
-    let (m, n, k) = (13, 45, 37)
+  @Test(arguments: [45] + panelEdges)
+  func everyElementIsOneChainOfFusedProducts(columns n: Int) {
+    let (m, k) = (13, 37)
     var numbers = TestNumbers(4)
     let (a, b, found) = (TestMatrix(m, k, &numbers), TestMatrix(k, n, &numbers), TestMatrix(m, n, &numbers))
     let factor = RightFactor(inner: k, columns: n, Compute(.simd))
@@ -64,7 +68,7 @@ import Testing
     }
   }
 
-  static let gradientShapes = [(1, 1), (7, 33), (8, 32), (20, 70), (41, 5)]
+  static let gradientShapes = [(1, 1), (7, 33), (8, 32), (20, 70), (41, 5)] + panelEdges.map { (17, $0) }
 
   @Test(arguments: gradientShapes, ProductBackend.allCases)
   func gradientProductMeetsTheReference(shape: (Int, Int), backend: ProductBackend) {

@@ -105,6 +105,43 @@ import Training
     }
   }
 
+  /// It stands for its best checkpoint, and for its last where that is looked at.
+  @Test func aRunsDirectoryStandsForItsCheckpoint() throws {
+    let arguments = ["eval", "--data", "text.txt", "--json", "--checkpoint"]
+    #expect(try run(arguments + ["run"]).output == run(arguments + [checkpoint]).output)
+    let last = try run(["inspect", "run/checkpoints/last.safetensors"])
+    #expect(try run(["inspect", "run"]).output == last.output)
+    let none = try run(arguments + [directory.path])
+    #expect(none.status != 0 && none.errorLines.count == 1, "\(none.errors)")
+  }
+
+  @Test func whatIsLeftOverOfATextIsSaid() throws {
+    directory.write("odd.txt", String(Self.text.prefix(1003)).replacingOccurrences(of: "sagte", with: "日本語"))
+    let unknown = String(Self.text.prefix(1003)).components(separatedBy: "sagte").count - 1
+    let outcome = try run(["eval", "--checkpoint", checkpoint, "--data", "odd.txt", "--json"])
+    let report = try JSONDecoder().decode([String: Double].self, from: Data(outcome.output.utf8))
+    let count = try #require(report["characters"]) + 8 + (report["charactersLeftOver"] ?? 0)
+    #expect(report["streams"] == 8)
+    #expect(report["unknownCharacters"] == Double(3 * unknown))
+    #expect(count == Double(1003 - 2 * unknown), "\(outcome.output)")
+  }
+
+  /// Neither leaves the user to guess.
+  @Test func aRunThatIsOverAndOneCalledElsewhereSayWhatToDo() throws {
+    let over = try run(["--resume", "run", "--quiet"])
+    #expect(over.status == 0)
+    #expect(over.errors.isEmpty)
+    let said = try run(["--resume", "run", "--no-quiet"])
+    #expect(
+      said.errors.contains("all 12 epochs of the run are over: a larger --epochs goes on"), "\(said.errors)")
+    let elsewhere = try Program.run(
+      "chartrain-dist", ["--resume", directory.path("run")], currentDirectory: "/")
+    #expect(elsewhere.status == 64)
+    #expect(
+      elsewhere.errors.contains("--train: expected the run's text at 'text.txt' from the current directory"),
+      "\(elsewhere.errors)")
+  }
+
   /// They are the work of one process, however many there are.
   @Test func underMPIRankZeroAloneWorks() throws {
     let outcome = try Program.run(

@@ -10,4 +10,7 @@ int cprocessor_level(void);
 /// The message for a processor of level `found` where `built` is needed, or nothing where it suffices. Returns its length.
 int cprocessor_complaint(int built, int found, const char *host, char *text, int size);
 
+/// Asks for the memory at an address, which need not be this program's, to be brought into the nearer caches.
+static inline void cprocessor_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+
 #endif

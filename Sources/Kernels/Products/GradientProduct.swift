@@ -159,21 +159,25 @@ private struct TileSums {
     left: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>, rows: Int, columns: Int,
     result: TileRows
   ) {
-    let isWhole = rows == Self.rows && columns == panelColumns
+    let isWhole = rows == Self.rows && columns.isMultiple(of: LaneTile.columns)
     let edge = TileRows(stack + depth * Self.size, stride: panelColumns)
     let target = isWhole ? result : edge
-    if columns <= HalfTileRow.columns {
-      computeParts(LargestHalfTile.self, left, right, columns: columns, result: target)
-    } else {
-      computeParts(LargestTile.self, left, right, columns: columns, result: target)
-    }
+    #if CHARTRAIN_WIDE_TILES
+      switch columns {
+      case ...LaneTile.columns: computeParts(EightRows<LaneTile>.self, left, right, columns, target)
+      case ...TwoLaneTile.columns: computeParts(EightRows<TwoLaneTile>.self, left, right, columns, target)
+      default: computeParts(EightRows<PanelTile>.self, left, right, columns, target)
+      }
+    #else
+      computeParts(FourRows<LaneTile>.self, left, right, columns, target)
+    #endif
     if !isWhole { copyRows(edge, to: result, rows: rows, columns: columns) }
   }
 
   @inline(__always)
   private func computeParts<T: Tile>(
-    _: T.Type, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, columns: Int,
-    result: TileRows
+    _: T.Type, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, _ columns: Int,
+    _ result: TileRows
   ) {
     for row in stride(from: 0, to: Self.rows, by: T.rows) {
       for column in stride(from: 0, to: columns, by: T.columns) {
@@ -192,7 +196,7 @@ private struct TileSums {
     for block in blocks.indices {
       var tile = T(zeros)
       for _ in 0..<blocks[block] {
-        tile.addProducts(left, PanelRow(right))
+        tile.addProducts(left, right)
         left = left.from(column: Self.rows)
         right += panelColumns
       }

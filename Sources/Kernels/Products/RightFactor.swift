@@ -28,7 +28,7 @@ public final class RightFactor {
   private var source: Factor?
   /// What the products start from that start from nothing, and a tile at the edge of the result.
   private let zeros = FloatBuffer(count: panelColumns)
-  private let edge = FloatBuffer(count: LargestTile.rows * panelColumns)
+  private let edge = FloatBuffer(count: Strip.edgeRows * panelColumns)
   /// One for each thread.
   private let transposers: [BlockTransposer]
 
@@ -149,7 +149,7 @@ extension RightFactor {
           rows: a.rows, inner: inner, columns: min(panelColumns, columns - first), left: left,
           panel: panel(index), start: source, result: target.from(column: first))
         // Only the last panel has an edge, so that one thread alone needs the memory for it.
-        if strip.columns == panelColumns {
+        if strip.columns.isMultiple(of: LaneTile.columns) {
           strip.compute()
         } else {
           strip.compute(through: edge.elements.base)
@@ -171,24 +171,35 @@ private struct Strip {
 
   /// Computes all rows, the largest tiles first, and as many columns as whole tiles take.
   func compute() {
-    if columns <= HalfTileRow.columns { sweep(HalfTileRow.self) } else { sweep(TileRow.self) }
+    #if CHARTRAIN_WIDE_TILES
+      switch columns {
+      case ...LaneTile.columns: sweep(LaneTile.self)
+      case ...TwoLaneTile.columns: sweep(TwoLaneTile.self)
+      default: sweep(PanelTile.self)
+      }
+    #else
+      sweep(LaneTile.self)
+    #endif
   }
 
   private func sweep<Row: Tile>(_: Row.Type) {
     var row = 0
     #if CHARTRAIN_WIDE_TILES
-      row = sweep(TwoTiles<TwoTiles<TwoTiles<Row>>>.self, from: row)
+      row = sweep(EightRows<Row>.self, from: row)
     #endif
-    row = sweep(TwoTiles<TwoTiles<Row>>.self, from: row)
+    row = sweep(FourRows<Row>.self, from: row)
     row = sweep(TwoTiles<Row>.self, from: row)
     _ = sweep(Row.self, from: row)
   }
 
-  /// The same for a panel that is not full, each group of rows by way of `edge` `[LargestTile.rows, panelColumns]`.
+  /// As many as the largest tile has.
+  static let edgeRows = EightRows<LaneTile>.rows
+
+  /// The same for a panel that is not full, each group of rows by way of `edge` `[edgeRows, panelColumns]`.
   func compute(through edge: UnsafeMutablePointer<Float>) {
     let tile = TileRows(edge, stride: panelColumns)
-    for row in stride(from: 0, to: rows, by: LargestTile.rows) {
-      let count = min(LargestTile.rows, rows - row)
+    for row in stride(from: 0, to: rows, by: Self.edgeRows) {
+      let count = min(Self.edgeRows, rows - row)
       copyRows(start.from(row: row), to: tile, rows: count, columns: columns)
       Strip(
         rows: count, inner: inner, columns: columns, left: left.from(row: row), panel: panel,
@@ -203,11 +214,16 @@ private struct Strip {
   @inline(__always)
   private func sweep<T: Tile>(_: T.Type, from first: Int) -> Int {
     var row = first
+    // The next panel is brought nearer a part with each tile.
+    let tiles = max(1, rows / T.rows)
+    let aheadStep = panelColumns / tiles
     while row + T.rows <= rows {
+      let ahead = panel + inner &* (panelColumns &+ aheadStep &* (row / T.rows))
       for column in stride(from: 0, to: columns, by: T.columns) {
         computeTile(
           T.self, start: start.from(row: row).from(column: column), left: left.from(row: row),
-          panel: panel + column, count: inner, result: result.from(row: row).from(column: column))
+          panel: panel + column, count: inner, ahead: ahead, aheadStep: aheadStep,
+          result: result.from(row: row).from(column: column))
       }
       row += T.rows
     }

@@ -1,7 +1,11 @@
 // The inner loop of every product: a tile of the result stays in registers while the sum runs.
 
-/// The columns of one panel of a packed factor, whatever the width of a tile.
-let panelColumns = 32
+import CProcessor
+
+/// The columns of one panel of a packed factor. With registers of sixteen lanes, eight rows of a result so wide are 24 registers, a row of the
+/// panel three more: as much as a processor with 32 of them holds, and the fewest loads for each multiplication. Where registers are few or
+/// narrow, tiles are narrower.
+let panelColumns = 48
 
 /// Rows of floats, `stride` apart; a stride of 0 is the same row over and over.
 struct TileRows {
@@ -23,7 +27,7 @@ struct TileRows {
   func from(column: Int) -> TileRows { TileRows(base + column, stride: stride) }
 }
 
-/// Some rows of a result, ``TileRow/columns`` wide, held in registers.
+/// Some rows and columns of a result, held in registers.
 ///
 /// Every element starts from what it is given and adds one product after the other, each fused with its addition. So its bits
 /// depend neither on the shape of the tile nor on the width of the processor's registers.
@@ -32,76 +36,16 @@ protocol Tile {
   static var columns: Int { get }
   init(_ start: TileRows)
   /// Adds to row `i` the factor `left.base[i * left.stride]` times one row of a panel.
-  mutating func addProducts(_ left: TileRows, _ right: PanelRow)
+  ///
+  /// Tiles of one row or of the same columns read the same; the compiler reads it once.
+  mutating func addProducts(_ left: TileRows, _ panel: UnsafePointer<Float>)
   /// Adds what was stored.
   mutating func add(_ other: TileRows)
   func store(_ result: TileRows)
 }
 
-/// As many columns as the registers of the target take, so that eight rows of them (four, where registers are few or narrow) and
-/// a row of the panel stay in registers: measured 117 GFLOP/s with AVX-512 on a core whose largest OpenBLAS product makes 107,
-/// and 105 with AVX2.
-#if CHARTRAIN_WIDE_TILES
-  struct PanelRow {
-    let left: Lanes
-    let right: Lanes
-
-    @inline(__always)
-    init(_ source: UnsafePointer<Float>) {
-      left = loadLanes(source)
-      right = loadLanes(source + Lanes.scalarCount)
-    }
-  }
-
-  struct TileRow: Tile {
-    static var rows: Int { 1 }
-    static var columns: Int { 2 * Lanes.scalarCount }
-    private var left: Lanes
-    private var right: Lanes
-
-    @inline(__always)
-    init(_ start: TileRows) {
-      left = loadLanes(start.base)
-      right = loadLanes(start.base + Lanes.scalarCount)
-    }
-
-    @inline(__always)
-    mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
-      let factor = Lanes(repeating: factor.base.pointee)
-      left = multiplyAdd(factor, panel.left, left)
-      right = multiplyAdd(factor, panel.right, right)
-    }
-
-    @inline(__always)
-    mutating func add(_ other: TileRows) {
-      left += loadLanes(other.base)
-      right += loadLanes(other.base + Lanes.scalarCount)
-    }
-
-    @inline(__always)
-    func store(_ result: TileRows) {
-      storeLanes(left, result.base)
-      storeLanes(right, result.base + Lanes.scalarCount)
-    }
-  }
-
-  typealias LargestTile = TwoTiles<TwoTiles<TwoTiles<TileRow>>>
-  typealias LargestHalfTile = TwoTiles<TwoTiles<TwoTiles<HalfTileRow>>>
-#else
-  struct PanelRow {
-    let left: Lanes
-
-    @inline(__always)
-    init(_ source: UnsafePointer<Float>) { left = loadLanes(source) }
-  }
-
-  typealias TileRow = HalfTileRow
-  typealias LargestTile = TwoTiles<TwoTiles<TileRow>>
-  typealias LargestHalfTile = LargestTile
-#endif
-
-/// Half a panel wide: for panels of which at most half is used, and wherever registers take no more.
-struct HalfTileRow: Tile {
+/// One row, sixteen columns.
+struct LaneTile: Tile {
   static var rows: Int { 1 }
   static var columns: Int { Lanes.scalarCount }
   private var lanes: Lanes
@@ -110,8 +54,8 @@ struct HalfTileRow: Tile {
   init(_ start: TileRows) { lanes = loadLanes(start.base) }
 
   @inline(__always)
-  mutating func addProducts(_ factor: TileRows, _ panel: PanelRow) {
-    lanes = multiplyAdd(Lanes(repeating: factor.base.pointee), panel.left, lanes)
+  mutating func addProducts(_ left: TileRows, _ panel: UnsafePointer<Float>) {
+    lanes = multiplyAdd(Lanes(repeating: left.base.pointee), loadLanes(panel), lanes)
   }
 
   @inline(__always)
@@ -120,6 +64,45 @@ struct HalfTileRow: Tile {
   @inline(__always)
   func store(_ result: TileRows) { storeLanes(lanes, result.base) }
 }
+
+/// A tile beside another of as many rows.
+struct TilesBeside<Left: Tile, Right: Tile>: Tile {
+  static var rows: Int { Left.rows }
+  static var columns: Int { Left.columns + Right.columns }
+  private var left: Left
+  private var right: Right
+
+  @inline(__always)
+  init(_ start: TileRows) {
+    left = Left(start)
+    right = Right(start.from(column: Left.columns))
+  }
+
+  @inline(__always)
+  mutating func addProducts(_ factor: TileRows, _ panel: UnsafePointer<Float>) {
+    left.addProducts(factor, panel)
+    right.addProducts(factor, panel + Left.columns)
+  }
+
+  @inline(__always)
+  mutating func add(_ other: TileRows) {
+    left.add(other)
+    right.add(other.from(column: Left.columns))
+  }
+
+  @inline(__always)
+  func store(_ result: TileRows) {
+    left.store(result)
+    right.store(result.from(column: Left.columns))
+  }
+}
+
+/// A row of two thirds of a panel, and of a whole one.
+typealias TwoLaneTile = TilesBeside<LaneTile, LaneTile>
+typealias PanelTile = TilesBeside<LaneTile, TwoLaneTile>
+
+typealias FourRows<Row: Tile> = TwoTiles<TwoTiles<Row>>
+typealias EightRows<Row: Tile> = TwoTiles<FourRows<Row>>
 
 /// A tile on top of another of its kind.
 struct TwoTiles<Half: Tile>: Tile {
@@ -135,9 +118,9 @@ struct TwoTiles<Half: Tile>: Tile {
   }
 
   @inline(__always)
-  mutating func addProducts(_ left: TileRows, _ right: PanelRow) {
-    upper.addProducts(left, right)
-    lower.addProducts(left.from(row: Half.rows), right)
+  mutating func addProducts(_ left: TileRows, _ panel: UnsafePointer<Float>) {
+    upper.addProducts(left, panel)
+    lower.addProducts(left.from(row: Half.rows), panel)
   }
 
   @inline(__always)
@@ -158,18 +141,22 @@ struct TwoTiles<Half: Tile>: Tile {
 /// - Parameters:
 ///   - left: the factors of `k = 0`; those of the next stand beside them.
 ///   - panel: `[count, panelColumns]`, from the tile's first column on.
+///   - ahead: what will be needed later, to be brought nearer meanwhile: as many times `aheadStep` floats.
 @inline(__always)
 func computeTile<T: Tile>(
   _: T.Type, start: TileRows, left: TileRows, panel: UnsafePointer<Float>, count: Int,
-  result: TileRows
+  ahead: UnsafePointer<Float>, aheadStep: Int, result: TileRows
 ) {
   var tile = T(start)
+  var ahead = ahead
   var left = left
   var panel = panel
   for _ in 0..<count {
-    tile.addProducts(left, PanelRow(panel))
+    tile.addProducts(left, panel)
     left = left.from(column: 1)
     panel += panelColumns
+    cprocessor_prefetch(ahead)
+    ahead += aheadStep
   }
   tile.store(result)
 }
