@@ -14,6 +14,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
@@ -34,6 +35,12 @@ let package = Package(
       name: "Storage", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "Kernels", dependencies: ["COpenBLAS", "CProcessor"]),
     .target(name: "Charts"),
+    .target(
+      name: "EventFiles", dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
+    .target(
+      name: "ONNX", dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
 
     .target(name: "Text", dependencies: ["Storage"]),
     .target(name: "SafeTensors", dependencies: ["Storage", "Kernels"]),
@@ -42,17 +49,19 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "CProcessor",
+        "Storage", "Kernels", "Text", "SafeTensors", "ONNX", "Ranks", "CharModel", "CProcessor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
       name: "chartrain-dist",
       dependencies: [
-        "CSignals", "Storage", "Kernels", "Charts", "Text", "SafeTensors", "Ranks", "CharModel", "Training",
+        "CSignals", "Storage", "Kernels", "Charts", "EventFiles", "Text", "SafeTensors", "Ranks", "CharModel",
+        "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-      ]),
+      ],
+      resources: ["html", "css", "js"].map { .embedInCode("Report/page.\($0)") }),
 
     // Tests, each beside what it tests by name, and what they share.
     .target(name: "TestSupport", dependencies: ["Kernels"], path: "Tests/TestSupport"),

@@ -47,6 +47,15 @@ require_swift() {
   [ "$(printf '%s\n' 6.2 "${version:-0}" | sort -V | head -1)" = 6.2 ] || fail "expected Swift 6.2 or later, found ${version:-another}; see https://swift.org/install"
 }
 
+# Builds all tests and what they run. Each by its name: all that there is would be compilers of other languages too,
+# which a package that we use brings along.
+build_tests() {
+  local product
+  for product in chartrain-distPackageTests chartrain-dist world-contract-probe FaultyStorage; do
+    swift build -c release --no-color-diagnostics --product "$product"
+  done
+}
+
 # Cores that this process may use: Open MPI counts cores, not hardware threads.
 cores() {
   local usable physical

@@ -23,6 +23,32 @@ int cprocessor_level(void) {
 #endif
 }
 
+unsigned long cprocessor_flush_subnormals(void) {
+#if defined __x86_64__
+  // Of the control register: results flushed to zero, operands taken as zero.
+  unsigned before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(before | 0x8040);
+  return before;
+#elif defined __aarch64__
+  unsigned long before;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+  __asm__ volatile("msr fpcr, %0" : : "r"(before | 1ul << 24));
+  return before;
+#else
+  return 0;
+#endif
+}
+
+void cprocessor_restore(unsigned long before) {
+#if defined __x86_64__
+  __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined __aarch64__
+  __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+  (void)before;
+#endif
+}
+
 int cprocessor_complaint(int built, int found, const char *host, char *text, int size) {
   static const char *const names[] = {"another", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
   if (found >= built) return 0;

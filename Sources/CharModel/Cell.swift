@@ -18,6 +18,8 @@ public protocol Cell {
   static var hasMemory: Bool { get }
   /// Whether some gate needs `W_ih x + b_ih` and `W_hh h + b_hh` apart, not only their sum.
   static var keepsHiddenGatesApart: Bool { get }
+  /// The gates in the order in which ONNX has them, whose operator has the cell's name in capitals.
+  static var gatesInONNX: [Int] { get }
 
   /// The cell's equations for one stream and one time step, as the literature writes them: `x` `[in]`
   /// and the state `h`, `c` `[H]` give the new state. The readable reference; sampling uses it.

@@ -13,6 +13,7 @@ enum GRUCell: Cell, Sendable {
   static let gateCount = 3
   static let hasMemory = false
   static let keepsHiddenGatesApart = true
+  static let gatesInONNX = [1, 0, 2]
 
   static func step(_ x: [Float], _ state: inout CellState, _ weights: LayerWeights) {
     let h = state.h

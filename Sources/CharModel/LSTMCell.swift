@@ -13,6 +13,7 @@ enum LSTMCell: Cell, Sendable {
   static let gateCount = 4
   static let hasMemory = true
   static let keepsHiddenGatesApart = false
+  static let gatesInONNX = [0, 3, 1, 2]
 
   static func step(_ x: [Float], _ state: inout CellState, _ weights: LayerWeights) {
     let h = state.h

@@ -8,6 +8,7 @@ enum RNNCell: Cell, Sendable {
   static let gateCount = 1
   static let hasMemory = false
   static let keepsHiddenGatesApart = false
+  static let gatesInONNX = [0]
 
   static func step(_ x: [Float], _ state: inout CellState, _ weights: LayerWeights) {
     let h = state.h

@@ -92,11 +92,15 @@ public struct LineChart: Sendable {
     return parts.joined(separator: "\n") + "\n</svg>\n"
   }
 
-  /// Every so many points, so that a line has no more than the picture can show, and the last one.
+  /// The ends of a line and, of every so many points, the lowest and the highest: no more than the picture can show, and no peak is lost.
   private static func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
-    let every = (points.count + maximumPoints - 1) / maximumPoints
-    guard every > 1 else { return points }
-    return points.indices.filter { $0 % every == 0 || $0 == points.count - 1 }.map { points[$0] }
+    let every = 2 * ((points.count + maximumPoints - 1) / maximumPoints)
+    guard every > 2 else { return points }
+    let kept = stride(from: 0, to: points.count, by: every).flatMap { start -> Set<Int> in
+      let group = start..<min(start + every, points.count)
+      return [group.min { points[$0].y < points[$1].y }!, group.max { points[$0].y < points[$1].y }!]
+    }
+    return Set(kept + [0, points.count - 1]).sorted().map { points[$0] }
   }
 
   private static let maximumPoints = 1_000

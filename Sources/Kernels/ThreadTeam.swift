@@ -1,3 +1,4 @@
+import CProcessor
 import Glibc
 import Synchronization
 
@@ -92,6 +93,8 @@ public final class ThreadTeam: @unchecked Sendable {
 
   /// The life of one of the others.
   private func serve(_ member: Int) {
+    // As whoever shares work with them.
+    _ = cprocessor_flush_subnormals()
     var seen = 0
     while true {
       seen += 1

@@ -66,12 +66,12 @@ public struct OutputFile: ~Copyable {
     }
   }
 
-  /// Adds the text at the end, whole or not at all: of what a full disk takes a part of, nothing stays.
+  /// Adds the bytes at the end, whole or not at all: of what a full disk takes a part of, nothing stays.
   ///
   /// - Throws: ``StorageError``.
-  public func append(_ text: String) throws {
+  public func append(_ bytes: [UInt8]) throws {
     let size = try attempt("write", path) { try file.seek(offset: 0, from: .end) }
-    do { try write(text) } catch {
+    do { try bytes.withUnsafeBytes { try write($0) } } catch {
       _ = ftruncate(file.rawValue, Int(size))
       throw error
     }

@@ -13,7 +13,7 @@ enum Failure {
   static func status(_ error: any Error) -> Int32 {
     switch error {
     case is OptionError, is OptionsDiffer, is ModelConfigError, is MemoryError, is RankStartedOtherwise,
-      is RanksShareHost:
+      is RanksShareHost, is NoRun:
       EX_USAGE
     case is TextError, is ConfigFileError, is MetricsError, is CheckpointError, is SafeTensorsError,
       is VocabularyError:

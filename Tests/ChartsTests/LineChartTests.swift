@@ -37,6 +37,9 @@ import Testing
     let at = coordinates(chart((0...5_000).map { (Double($0), 1) }))
     let ends = coordinates(chart([(0, 1), (5_000, 1)]))
     #expect(at.count < 1_100 && at.first == ends.first && at.last == ends.last)
+    // One peak among thousands stays.
+    let peak = coordinates(chart((0...5_000).map { (Double($0), $0 == 3_141 ? 2 : 1) }))
+    #expect(peak.count < 1_100 && Set(peak.map { $0[1] }).count == 2)
   }
 
   @Test func namesAreEscaped() {

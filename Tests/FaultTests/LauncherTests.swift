@@ -96,6 +96,31 @@ import Testing
     #expect(try run.last.progress?.restarts == 1)
   }
 
+  /// The text of the notebook's experiments, as far as it can be had without a network; and what is not that text.
+  @Test func aTextIsFetchedCheckedAndSplit() throws {
+    let script = Outside.top + "/launch/get-corpus"
+    directory.write("other.txt", "not by Nietzsche\n")
+    let other = try Program.run(
+      [script, "nietzsche", directory.path("data")],
+      environment: ["FROM": "file://" + directory.path("other.txt")])
+    #expect(other.status == 1)
+    #expect(other.errors.contains("expected the text with the SHA-256"), "\(other.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path("data")).isEmpty)
+    #expect(try Program.run([script, "homer"]).status == 64)
+    let whole = Outside.nietzsche + "/nietzsche.txt"
+    guard FileManager.default.fileExists(atPath: whole) else { return }
+    let outcome = try Program.run(
+      [script, "nietzsche", directory.path("data")], environment: ["FROM": "file://" + whole])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for (name, bytes) in [("trn", 493_753), ("val", 107_148)] {
+      #expect(FileManager.default.contents(atPath: directory.path("data/\(name).txt"))?.count == bytes)
+    }
+    // A text that is there is not fetched again.
+    #expect(
+      try Program.run([script, "nietzsche", directory.path("data")], environment: ["FROM": "file:///none"])
+        .status == 0)
+  }
+
   /// What another try would find again is not tried again.
   @Test func badInputIsNotTriedAgain() throws {
     let outcome = try Program.run(

@@ -27,4 +27,19 @@ import Testing
     #expect(OpenBLASCore.better(than: "Prescott", level: 2) == nil)
     #expect(OpenBLASCore.better(than: "Neoversen1", level: 0) == nil)
   }
+
+  /// On this thread and on those that share its work, and only for as long as that takes.
+  @Test func numbersTooSmallToBeNormalAreTakenAsZero() {
+    let buffer = FloatBuffer(count: 6)
+    let values = buffer.elements
+    values.fill(1e-15)
+    func square(_ index: Int) { values[index] *= values[index + 3] * 1e-10 }
+    let team = ThreadTeam(size: 3)
+    defer { team.end() }
+    withoutSubnormals { team.share(3) { share, _ in for index in share { square(index) } } }
+    #expect((0..<3).map { values[$0] } == [0, 0, 0])
+    values.fill(1e-15)
+    square(0)
+    #expect(values[0] > 0)
+  }
 }

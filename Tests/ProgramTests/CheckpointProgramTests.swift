@@ -161,12 +161,35 @@ import Training
     #expect(try run(["export", "--checkpoint", checkpoint, "--to", "model.safetensors"]).status == 0)
     let arguments = ["eval", "--data", "text.txt", "--json", "--checkpoint"]
     #expect(try run(arguments + ["model.safetensors"]).output == run(arguments + [checkpoint]).output)
-    let refused = try run(["export", "--checkpoint", checkpoint, "--to", "model.onnx"])
+    let refused = try run(["export", "--checkpoint", checkpoint, "--to", "model.pt"])
     #expect(refused.status == 64)
     try FileManager.default.copyItem(
       atPath: directory.path("model.safetensors"), toPath: directory.path("same.safetensors"))
     #expect(
       try run(["export", "--checkpoint", "same.safetensors", "--to", "./same.safetensors"]).status == 64)
+  }
+
+  /// The logits and states that PyTorch has with the same parameters.
+  @Test(
+    .enabled(if: Outside.pythonWithONNX != nil, "no Python with ONNX Runtime: launch/pytorch installs one"),
+    arguments: [("rnn", 1), ("gru", 1), ("gru", 2), ("lstm", 1), ("lstm", 3)])
+  func onnxRuntimeRunsWhatIsExported(cell: String, layers: Int) throws {
+    let name = "\(cell)-\(layers)"
+    let trained = try run([
+      "--run-dir", name, "--train", "text.txt", "--hidden", "20", "--layers", "\(layers)", "--cell", cell,
+      "--bs", "8", "--max-steps", "30", "--lr", "0.02", "--lowercase", "--quiet",
+    ])
+    #expect(trained.status == 0, "\(trained.errors)")
+    for suffix in ["onnx", "safetensors"] {
+      #expect(try run(["export", "--checkpoint", name, "--to", "\(name).\(suffix)"]).status == 0)
+    }
+    let outcome = try Program.run(
+      [
+        Outside.pythonWithONNX!, Outside.top + "/Tests/Golden/check_onnx.py", "\(name).onnx",
+        "\(name).safetensors",
+      ], currentDirectory: directory.path)
+    let difference = Double(outcome.output.trimmingCharacters(in: .whitespacesAndNewlines))
+    #expect(try #require(difference, "\(outcome.errors)") < 1e-4)
   }
 
   /// The other way round of the golden numbers: PyTorch takes our file as it is and finds the same loss.

@@ -11,11 +11,14 @@ public enum Outside {
   public static let nietzsche = top + "/../shared/data/nietzsche"
   public static var hasNietzsche: Bool { FileManager.default.fileExists(atPath: nietzsche + "/trn.txt") }
 
-  /// A Python that has PyTorch: the one that `launch/pytorch` installs, or the PATH's.
-  public static let pythonWithPyTorch: String? = {
+  /// A Python that has PyTorch (and others): the one that `launch/pytorch` installs, or the PATH's.
+  public static let pythonWithPyTorch = python(with: "torch, safetensors, numpy")
+  public static let pythonWithONNX = python(with: "torch, safetensors, numpy, onnxruntime")
+  public static let pythonWithTensorBoard = python(with: "tensorboard")
+
+  private static func python(with modules: String) -> String? {
     [top + "/.build/pytorch/bin/python", "python3"].first { python in
-      let probe = try? Program.run([python, "-c", "import torch, safetensors, numpy"])
-      return probe?.status == 0
+      (try? Program.run([python, "-c", "import \(modules)"]))?.status == 0
     }
-  }()
+  }
 }

@@ -22,10 +22,13 @@ import Training
       let trainer = try Trainer(config, SharedText(config, world), world)
       trainer.beginWhatBegins()
       for _ in 0..<5 { _ = try trainer.step(learningRate: 0.01) }
+      func moments() -> [Float] { trainer.adam.firstMoment.flat.array + trainer.adam.secondMoment.flat.array }
+      let momentsBefore = moments()
       let before = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
       let outcome = try RateFinder(rates: 1e-5...1e5, steps: 150).run(trainer)
       let after = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
       #expect(before == after)
+      #expect(moments() == momentsBefore)
       return outcome
     }
     let outcome = outcomes[0]

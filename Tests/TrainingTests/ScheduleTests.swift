@@ -38,6 +38,12 @@ import Training
     #expect(abs(rate(0.15) - (1 + 0.04) / 2) < 1e-12)
     #expect(abs(rate(0.3) - 1) < 1e-12)
     #expect(abs(rate(1) - 0.04 / 1e4) < 1e-12)
+    // Every step of a phase of 1,000: half a cosine up, half a cosine down.
+    for step in 0...1000 {
+      let part = Double(step) / 1000
+      let (from, to, way) = part < 0.3 ? (0.04, 1, part / 0.3) : (1, 4e-6, (part - 0.3) / 0.7)
+      #expect(abs(rate(part) - (to + (from - to) / 2 * (1 + cos(.pi * way)))) < 1e-12, "step \(step)")
+    }
   }
 
   @Test func settingsThatDoNotGoTogetherAreRefused() {
@@ -126,6 +132,28 @@ import Training
     #expect(try JSONDecoder().decode(TrainingConfig.self, from: data) == config)
     let path = TemporaryDirectory()
     #expect(try TrainingConfig(file: path.write("c.json", data)) == config)
+  }
+
+  /// What the notebook's experiments have in common, and their models and phases.
+  @Test func thePresetsAreTheNotebooks() throws {
+    let models = [
+      "notebook-rnn": ("rnn", 1, 256), "notebook-rnncell": ("rnn", 1, 256), "notebook-gru": ("gru", 1, 256),
+      "notebook-lstm": ("lstm", 2, 512), "nietzsche": ("lstm", 2, 512),
+    ]
+    for preset in Preset.all {
+      let config = preset.config
+      #expect((config.cell.name, config.layers, config.hidden) == models[preset.name]!, "\(preset.name)")
+      #expect((config.bs, config.bptt, config.embedding, config.minFreq) == (64, 8, 42, 3))
+      #expect(config.bpttJitter && config.carryStateAcrossEpochs && config.lowercase && config.endToken)
+      #expect(config.newlines == .strip && config.clipNorm == nil && config.averageDecay == nil)
+    }
+    func phases(_ name: String) throws -> [Phase] { try Preset(named: name).config.phases }
+    #expect(
+      try phases("notebook-rnn") == [Phase(epochs: 4, lr: 1e-3), Phase(epochs: 4, lr: 1e-4, adam: .fresh)])
+    #expect(try phases("notebook-rnncell") == [Phase(epochs: 4, lr: 1e-3)])
+    #expect(
+      try phases("notebook-gru") == [Phase(epochs: 6, lr: 1e-3), Phase(epochs: 3, lr: 1e-4, adam: .fresh)])
+    #expect(try phases("nietzsche") == [Phase(epochs: 25, lr: 1e-2, schedule: .oneCycle)])
   }
 
   @Test func theLSTMsPhases() throws {

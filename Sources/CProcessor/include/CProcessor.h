@@ -10,6 +10,11 @@ int cprocessor_level(void);
 /// The message for a processor of level `found` where `built` is needed, or nothing where it suffices. Returns its length.
 int cprocessor_complaint(int built, int found, const char *host, char *text, int size);
 
+/// From now on this thread takes numbers as zero that are too small for full precision, where the processor can. Returns what
+/// cprocessor_restore() takes to make it as it was.
+unsigned long cprocessor_flush_subnormals(void);
+void cprocessor_restore(unsigned long before);
+
 /// Asks for the memory at an address, which need not be this program's, to be brought into the nearer caches.
 static inline void cprocessor_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 

@@ -48,7 +48,7 @@ public struct Checkpoint: Sendable {
       file.header.metadata[CheckpointFormat.progressKey] == nil
       ? nil : try decode(Progress.self, CheckpointFormat.progressKey)
     self.file = file
-    for tensor in ParameterLayout(model).tensors { _ = try find(tensor.name, tensor.shape) }
+    for tensor in ParameterLayout(model).tensors { _ = try file.find(tensor.name, tensor.shape) }
     if let expected = file.header.metadata[CheckpointFormat.checksumKey] {
       let found = try file.dataChecksum().text
       guard found == expected else { throw refuse("tensor data with checksum \(expected)", found) }
@@ -74,7 +74,7 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: ``CheckpointError`` if it is not there in this shape, `SafeTensorsError`, or `StorageError`.
   func read(_ name: String, _ shape: [Int], into values: Vector) throws {
-    try file.read(try find(name, shape), into: values)
+    try file.read(try file.find(name, shape), into: values)
   }
 
   /// Parameters of the model.
@@ -91,18 +91,6 @@ public struct Checkpoint: Sendable {
 
   /// The config as JSON.
   public var configText: String? { file.header.metadata[CheckpointFormat.configKey] }
-
-  private func find(_ name: String, _ shape: [Int]) throws -> SafeTensorsHeader.Tensor {
-    let expected = "tensor '\(name)' as F32 of shape \(shape)"
-    guard let stored = file.header.tensor(named: name) else {
-      throw CheckpointError(path: file.path, expected: expected, found: "no such tensor")
-    }
-    guard stored.type == "F32", stored.shape == shape else {
-      throw CheckpointError(
-        path: file.path, expected: expected, found: "\(stored.type) of shape \(stored.shape)")
-    }
-    return stored
-  }
 }
 
 extension DecodingError {

@@ -38,12 +38,18 @@ extension TrainingConfig {
   ///
   /// - Throws: ``OptionError`` that names the first value out of range.
   public func checkValues() throws {
-    for (option, path) in [("train", train), ("valid", valid), ("run-dir", runDir), ("log-dir", logDir)]
+    for (option, path) in [
+      ("train", train), ("valid", valid), ("run-dir", runDir), ("log-dir", logDir),
+      ("init", initialModel),
+    ]
     where path == "" {
       throw OptionError(option: option, expected: "a path", found: "nothing")
     }
     if valid != nil, validate == .none {
       throw OptionError(option: "valid", expected: "no validation text with --validate none", found: "one")
+    }
+    if histograms, !tensorboard {
+      throw OptionError(option: "histograms", expected: "--tensorboard beside it", found: "none")
     }
     try require("bs", bs, in: 1...Self.maximumStreams)
     try require("bptt", bptt, in: 1...WindowLengths.maximumNominal)
@@ -51,9 +57,7 @@ extension TrainingConfig {
     try require("layers", layers, in: 1...ModelConfig.maximumLayers)
     try require("hidden", hidden, in: 1...ModelConfig.maximumWidth)
     try require("embedding", embedding, in: 1...ModelConfig.maximumWidth)
-    for (option, rate) in [
-      ("dropout", dropout), ("dropout-output", dropoutOutput),
-    ] {
+    for (option, rate) in [("dropout", dropout), ("dropout-output", dropoutOutput)] {
       try require(option, "at least 0 and below 1", rate, rate >= 0 && rate < 1)
     }
     try require(
@@ -70,6 +74,10 @@ extension TrainingConfig {
     }
     try require(
       "weight-decay", "a finite number, at least 0", weightDecay, weightDecay >= 0 && weightDecay.isFinite)
+    guard weightDecay > 0 || !decoupledWeightDecay else {
+      throw OptionError(
+        option: "decoupled-weight-decay", expected: "a --weight-decay above 0 beside it", found: "none")
+    }
     if let averageDecay {
       try require("average-decay", "above 0 and below 1", averageDecay, averageDecay > 0 && averageDecay < 1)
     }

@@ -18,6 +18,7 @@ extension TrainingConfig {
       .init("embedding", \.embedding),
       .init("dropout", \.dropout),
       .init("dropoutOutput", \.dropoutOutput),
+      .init("init", \.initialModel),
 
       .init("bs", \.bs),
       .init("bptt", \.bptt),
@@ -46,6 +47,8 @@ extension TrainingConfig {
       .init("gemm", \.gemm),
       .init("threads", \.threads),
       .init("logDir", \.logDir),
+      .init("tensorboard", \.tensorboard),
+      .init("histograms", \.histograms),
       .init("quiet", \.quiet),
       .init("verbose", \.verbose),
     ]

@@ -32,6 +32,9 @@ public struct TrainingConfig: Equatable, Sendable {
   /// Between the last layer and the output layer.
   public var dropoutOutput: Float = 0
 
+  /// A safetensors file from which the parameters are taken at first; nil to draw them at random.
+  public var initialModel: String?
+
   // MARK: Training
 
   /// Streams, over all ranks.
@@ -85,6 +88,9 @@ public struct TrainingConfig: Equatable, Sendable {
   public var threads = 1
   /// The directory for a log of each rank, or nil.
   public var logDir: String?
+  /// Write an event file for TensorBoard; and into it after each epoch histograms of all weights and gradients.
+  public var tensorboard = false
+  public var histograms = false
   public var quiet = false
   public var verbose = false
 
@@ -116,8 +122,7 @@ public struct TrainingConfig: Equatable, Sendable {
 
   /// All that is dropped.
   var allDropout: Dropout {
-    Dropout(
-      between: layers > 1 ? dropout : 0, output: dropoutOutput)
+    Dropout(between: layers > 1 ? dropout : 0, output: dropoutOutput)
   }
 }
 

@@ -83,6 +83,10 @@ public final class Evaluator {
   /// - Parameter goesOn: given the part that is done, now and then; tells whether to go on.
   /// - Returns: nil if not.
   func streamLosses(goesOn: (_ fraction: Double) throws -> Bool) rethrows -> [Double]? {
+    try withoutSubnormals { try findStreamLosses(goesOn) }
+  }
+
+  private func findStreamLosses(_ goesOn: (_ fraction: Double) throws -> Bool) rethrows -> [Double]? {
     let state = HiddenState(parameters.config, streams: text.count)
     var window = TextWindow(capacity: pass.capacity * text.count)
     let last = text.columns - 1

@@ -2,49 +2,44 @@ import Storage
 
 /// What a run wrote into `metrics.jsonl`, read back.
 public struct MetricsFile: Sendable {
-  public struct Step: Decodable, Equatable, Sendable {
-    public let step: Int
-    public let loss: Double?
-    public let learningRate: Double
-  }
+  public private(set) var steps: [StepMetrics] = []
+  public private(set) var epochs: [EpochMetrics] = []
+  public private(set) var checkpoints: [CheckpointMetrics] = []
+  public private(set) var rewinds: [RewindMetrics] = []
 
-  public struct Epoch: Decodable, Equatable, Sendable {
-    public let epoch: Int
-    public let validLoss: Double?
-  }
-
-  public let steps: [Step]
-  public let epochs: [Epoch]
-
-  /// - Parameter directory: the run's.
+  /// - Parameter directory: the run's, which may be writing it: a last line without an end is none.
   /// - Throws: ``MetricsError`` that names the line that cannot be read, `StorageError`.
   public init(directory: String) throws {
-    struct Kind: Decodable { let kind: String }
     let path = directory + "/metrics.jsonl"
     let bytes = try readWhole(path, limit: physicalMemoryBytes() / 4)
-    var steps: [Step] = []
-    var epochs: [Epoch] = []
-    for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-      let text = String(decoding: line, as: UTF8.self)
-      do {
-        switch try JSON.decode(Kind.self, from: text).kind {
-        case "step": steps.append(try JSON.decode(Step.self, from: text))
-        case "epoch": epochs.append(try JSON.decode(Epoch.self, from: text))
-        default: continue
-        }
-      } catch { throw MetricsError(path: path, line: index + 1) }
+    let newline = UInt8(ascii: "\n")
+    var lines = bytes.split(separator: newline)
+    if let last = bytes.last, last != newline { lines.removeLast() }
+    for (index, line) in lines.enumerated() {
+      do { try add(String(decoding: line, as: UTF8.self)) } catch is DecodingError {
+        throw MetricsError(path: path, line: index + 1)
+      }
     }
-    self.steps = steps
-    self.epochs = epochs
   }
 
-  /// The training loss of every step, smoothed over the whole run.
-  public var smoothedLosses: [(step: Int, loss: Double)] {
+  private mutating func add(_ line: String) throws {
+    struct Kind: Decodable { let kind: String }
+    switch try JSON.decode(Kind.self, from: line).kind {
+    case "step": steps.append(try JSON.decode(StepMetrics.self, from: line))
+    case "epoch": epochs.append(try JSON.decode(EpochMetrics.self, from: line))
+    case "checkpoint": checkpoints.append(try JSON.decode(CheckpointMetrics.self, from: line))
+    case "rewind": rewinds.append(try JSON.decode(RewindMetrics.self, from: line))
+    default: break
+    }
+  }
+
+  /// The training loss up to each of ``steps``, smoothed over the whole run; nil where that step had none.
+  public var smoothedLosses: [Double?] {
     var smoothed = SmoothedLoss()
-    return steps.compactMap { step in
+    return steps.map { step in
       guard let loss = step.loss else { return nil }
       smoothed.add(loss)
-      return smoothed.value.map { (step.step, $0) }
+      return smoothed.value
     }
   }
 }

@@ -4,6 +4,23 @@ extension RunDirectory {
   /// What stands before the number of an epoch, on a line of its own, in `samples.txt`.
   static let samplesHeader = "--- epoch "
 
+  /// What was sampled after each epoch.
+  ///
+  /// - Throws: `StorageError`.
+  public func sampledTexts() throws -> [(epoch: Int, text: String)] {
+    guard case .file = kind(of: samples) else { return [] }
+    let text = String(decoding: try readWhole(samples, limit: physicalMemoryBytes() / 4), as: UTF8.self)
+    var texts: [(epoch: Int, text: String)] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix(Self.samplesHeader), let epoch = Int(line.dropFirst(Self.samplesHeader.count)) {
+        texts.append((epoch, ""))
+      } else if !texts.isEmpty {
+        texts[texts.count - 1].text += texts[texts.count - 1].text.isEmpty ? line : "\n" + line
+      }
+    }
+    return texts.map { ($0.epoch, $0.text.hasSuffix("\n") ? String($0.text.dropLast()) : $0.text) }
+  }
+
   /// Takes away from `samples.txt` what was sampled after `progress`, and will be again.
   ///
   /// - Throws: `StorageError`.

@@ -16,7 +16,10 @@ public final class RunLog {
     file = try OutputFile(appendingTo: path)
   }
 
-  public func add(_ line: String) {
+  public func add(_ line: String) { add(Array(line.utf8)) }
+
+  /// A record that is no text.
+  public func add(_ line: [UInt8]) {
     do {
       // Somebody may have taken it away.
       if kind(of: path) == .nothing { file = try OutputFile(appendingTo: path) }

@@ -111,7 +111,10 @@ final class RunRecorder {
     observer.validationAdvanced(fraction: fraction, of: characters)
   }
 
-  func epochEnded(_ epoch: Int, _ validation: Validator.Result, isBest: Bool) throws {
+  /// - Parameter phases: see ``EpochMetrics/phaseSeconds``.
+  func epochEnded(
+    _ epoch: Int, _ validation: Validator.Result, phases: [String: [Double]]?, isBest: Bool
+  ) throws {
     let (seconds, characters) = (trainer.progress.secondsInEpoch, trainer.progress.charactersInEpoch)
     let line = EpochMetrics(
       epoch: epoch, step: trainer.progress.step, trainLoss: trainer.progress.smoothedLoss.value,
@@ -120,11 +123,15 @@ final class RunRecorder {
         Evaluation(natsPerCharacter: $0, characters: 1).bitsPerCharacter
       },
       seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9),
-      validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds)
+      validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds, phaseSeconds: phases)
     try metrics.add(JSON.line(line) + "\n")
     self.seconds += seconds + (validation.seconds ?? 0)
     idleSeconds += (validation.idleSeconds ?? 0) / Double(placement.count)
     observer.epochEnded(line, isBest: isBest)
+  }
+
+  func histogramsCollected(_ histograms: [TensorHistogram]) {
+    observer.histogramsCollected(histograms, step: trainer.progress.step)
   }
 
   /// - Parameter isInterrupted: asked after each character.

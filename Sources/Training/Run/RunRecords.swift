@@ -1,6 +1,6 @@
 /// One line of `metrics.jsonl` per step. Losses are in nats per character, the mean over all ranks' characters.
-public struct StepMetrics: Encodable, Equatable, Sendable {
-  public let kind = "step"
+public struct StepMetrics: Codable, Equatable, Sendable {
+  public private(set) var kind = "step"
   /// From 1, over the whole run.
   public let step: Int
   /// From 1, over the whole run.
@@ -17,8 +17,8 @@ public struct StepMetrics: Encodable, Equatable, Sendable {
 }
 
 /// One line of `metrics.jsonl` per epoch.
-public struct EpochMetrics: Encodable, Equatable, Sendable {
-  public let kind = "epoch"
+public struct EpochMetrics: Codable, Equatable, Sendable {
+  public private(set) var kind = "epoch"
   /// From 1, over the whole run.
   public let epoch: Int
   /// Steps so far.
@@ -36,11 +36,13 @@ public struct EpochMetrics: Encodable, Equatable, Sendable {
   /// What validation took, and how long ranks waited for others in it, all added up; nil without.
   public let validSeconds: Double?
   public let validIdleSeconds: Double?
+  /// Where each rank's time in the epoch's steps went, by the names of ``CharModel/PhaseClock/Phase``; nil where it made none since it was started.
+  public let phaseSeconds: [String: [Double]]?
 }
 
 /// One line of `metrics.jsonl` per checkpoint.
-public struct CheckpointMetrics: Encodable, Equatable, Sendable {
-  public let kind = "checkpoint"
+public struct CheckpointMetrics: Codable, Equatable, Sendable {
+  public private(set) var kind = "checkpoint"
   /// Steps and epochs that it holds.
   public let step: Int
   public let epoch: Int
@@ -54,8 +56,8 @@ public struct CheckpointMetrics: Encodable, Equatable, Sendable {
 }
 
 /// One line of `metrics.jsonl` where the run has gone back to a checkpoint because its numbers had gone wrong.
-public struct RewindMetrics: Encodable, Equatable, Sendable {
-  public let kind = "rewind"
+public struct RewindMetrics: Codable, Equatable, Sendable {
+  public private(set) var kind = "rewind"
   /// Where it goes on.
   public let step: Int
   public let epoch: Int
@@ -119,5 +121,7 @@ public protocol RunObserver: AnyObject {
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.
   func sampled(_ text: String)
+  /// After each epoch, where the run collects them.
+  func histogramsCollected(_ histograms: [TensorHistogram], step: Int)
   func runEnded(_ report: RunReport)
 }

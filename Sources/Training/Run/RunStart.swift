@@ -75,7 +75,8 @@ public struct RunStart {
   /// The options that may change when a run goes on.
   static let resumable: Set<String> = [
     "maxSteps", "sampleLength", "checkpointEvery", "keep", "checkEvery", "threads", "quiet", "verbose",
-    "runDir", "logDir", "maxSkipped", "maxRewinds", "stallWarning", "stallTimeout",
+    "runDir", "logDir", "tensorboard", "histograms", "maxSkipped", "maxRewinds", "stallWarning",
+    "stallTimeout",
   ]
 }
 

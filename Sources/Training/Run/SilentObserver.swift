@@ -7,5 +7,6 @@ open class SilentObserver: RunObserver {
   open func validationAdvanced(fraction: Double, of characters: Int) {}
   open func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}
   open func sampled(_ text: String) {}
+  open func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {}
   open func runEnded(_ report: RunReport) {}
 }

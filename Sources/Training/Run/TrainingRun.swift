@@ -19,8 +19,9 @@ public final class TrainingRun {
   private var hasCalledRoot = false
   private let resumesRun: Bool
   private let epochsOfLastPhase: Int?
-  /// What this rank's phases had taken by the end of the last epoch, in seconds.
+  /// What this rank's phases had taken by the end of the last epoch, in seconds, and then in that epoch.
   private var notedPhases = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
+  private var phasesOfEpoch = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
   /// Where the run went back to last.
   private var stepOfLastRewind: Int?
 
@@ -76,9 +77,11 @@ public final class TrainingRun {
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer
     trainer.inspectors = inspectors
-    if logger.logLevel <= .info { trainer.clock = PhaseClock() }
+    trainer.clock = PhaseClock()
     if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
+    } else if let path = config.initialModel {
+      try trainer.takeInitialModel(from: path, text, logger)
     }
     validator = try Validator(config, text, trainer, world)
     let placement = try Placement.gather(world)
@@ -182,11 +185,21 @@ public final class TrainingRun {
     guard let clock = trainer.clock else { return }
     let phases = PhaseClock.Phase.allCases
     let seconds = phases.map(clock.seconds)
-    let times = zip(phases, zip(seconds, notedPhases)).map { "\($0) \(Int(($1.0 - $1.1) * 1000)) ms" }
+    phasesOfEpoch = zip(seconds, notedPhases).map { $0 - $1 }
     notedPhases = seconds
+    let times = zip(phases, phasesOfEpoch).map { "\($0) \(Int($1 * 1000)) ms" }
     logger.info(
       "epoch \(trainer.progress.epoch + 1), up to step \(trainer.progress.step): \(times.joined(separator: ", "))"
     )
+  }
+
+  /// The phases of the epoch that has ended, of all ranks; nil where it ended before this process began.
+  private func gatherPhases() throws -> [String: [Double]]? {
+    let seconds = try zip(PhaseClock.Phase.allCases, phasesOfEpoch).map { phase, seconds in
+      ("\(phase)", try world.allGather(seconds))
+    }
+    for index in phasesOfEpoch.indices { phasesOfEpoch[index] = 0 }
+    return seconds.contains { $1.contains { $0 > 0 } } ? Dictionary(uniqueKeysWithValues: seconds) : nil
   }
 
   private func step() throws -> Trainer.StepRecord {
@@ -218,9 +231,14 @@ public final class TrainingRun {
       try save { _ in ["last"] }
       return .request
     }
+    let phases = try gatherPhases()
+    if config.histograms {
+      let histograms = try trainer.histograms()
+      recorder?.histogramsCollected(histograms)
+    }
     trainer.progress.epochToValidate = nil
     let isBest = validation.loss.map { trainer.noteValidLoss($0) } ?? false
-    try recorder?.epochEnded(epoch, validation, isBest: isBest)
+    try recorder?.epochEnded(epoch, validation, phases: phases, isBest: isBest)
     // In this order: a `last` that knows of a best one is not there before it.
     try save { _ in isBest ? ["best", "last"] : ["last"] }
     recorder?.sample(epoch: epoch) { world.attend() || takeRequests().contains(.stop) }

@@ -50,7 +50,7 @@ public enum Schedule: Equatable, Sendable {
 ///
 /// The first cycle has `nb = cycleLength * nominal steps per epoch` steps, each further one `cycleMult` times as many
 /// as the one before. While the phase's step index is under `nb / 20` the rate is `base / 100`; else it is
-/// `base / 2 * (1 + PortableMath.cos(pi * c / nb))`, `c` counting the cycle's steps, those of the warm-up included.
+/// `base / 2 * (1 + cos(pi * c / nb))`, `c` counting the cycle's steps, those of the warm-up included.
 public struct CosineRestarts: Equatable, Sendable {
   /// In epochs.
   public var cycleLength: Int

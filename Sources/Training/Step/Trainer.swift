@@ -92,6 +92,10 @@ public final class Trainer {
   ///
   /// - Throws: `RankError`, or what an inspector throws.
   public func step(learningRate: Double) throws -> StepRecord {
+    try withoutSubnormals { try makeStep(learningRate) }
+  }
+
+  private func makeStep(_ learningRate: Double) throws -> StepRecord {
     clock?.enter(.text)
     let length = readNextWindow()
     for inspector in inspectors { try inspector.stepBegins(self) }

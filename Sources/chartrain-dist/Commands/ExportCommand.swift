@@ -5,23 +5,29 @@ import Training
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write the model of a checkpoint alone, without the state of its training.",
+    abstract:
+      "Write the model of a checkpoint alone, without the state of its training: as safetensors or ONNX.",
     discussion:
       "The tensors have PyTorch's names: load_state_dict takes them as they are.\n\n$ chartrain-dist export --checkpoint RUN_DIR --to model.safetensors"
   )
 
   @OptionGroup var model: ModelFileOption
 
-  @Option(help: ArgumentHelp("The file to write, ending in .safetensors.", valueName: "file"))
+  @Option(help: ArgumentHelp("The file to write, ending in .safetensors or .onnx.", valueName: "file"))
   var to: String
 
   func run() throws {
-    try requireSuffix(".safetensors", of: to)
+    try requireSuffix(".safetensors", ".onnx", of: to)
     let checkpoint = try model.load()
     guard !areSameFile(checkpoint.file.path, to) else {
       throw OptionError(option: "to", expected: "another file than the checkpoint", found: "'\(to)'")
     }
-    try writeModel(to: to, try checkpoint.loadParameters(), like: checkpoint)
+    let parameters = try checkpoint.loadParameters()
+    if to.hasSuffix(".onnx") {
+      try writeONNX(to: to, parameters, like: checkpoint)
+    } else {
+      try writeModel(to: to, parameters, like: checkpoint)
+    }
     print("wrote \(to): \(grouped(checkpoint.parameterCount)) parameters")
   }
 }

@@ -37,7 +37,10 @@ struct PlotCommand: ParsableCommand {
       let metrics = try MetricsFile(directory: run)
       let points: [(x: Double, y: Double)] =
         switch what {
-        case .loss: metrics.smoothedLosses.map { (Double($0.step), $0.loss) }
+        case .loss:
+          zip(metrics.steps, metrics.smoothedLosses).compactMap { step, loss in
+            loss.map { (Double(step.step), $0) }
+          }
         case .valid: metrics.epochs.compactMap { epoch in epoch.validLoss.map { (Double(epoch.epoch), $0) } }
         case .rate: metrics.steps.map { (Double($0.step), $0.learningRate) }
         }

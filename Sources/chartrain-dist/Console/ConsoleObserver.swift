@@ -89,6 +89,8 @@ final class ConsoleObserver: RunObserver {
     Terminal.write("\n" + lines.map { "    \($0)\n" }.joined() + "\n")
   }
 
+  func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {}
+
   func runEnded(_ report: RunReport) {
     bar?.clear()
     if !endsWithSample { Terminal.write("\n") }

@@ -28,7 +28,7 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the text, 1 to \(Phase.maximumEpochs), at one learning rate. Default with --lr or --schedule: \(Phase.standard[0].epochs); without: \(standardPhases).",
+      "Passes over the text, 1 to \(Phase.maximumEpochs), in one phase. Default with --lr or --schedule: those of the first phase of --preset or --config, else \(Phase.standard[0].epochs); without: \(standardPhases).",
       valueName: "n"),
     transform: Number.whole)
   var epochs: Int?
@@ -36,7 +36,7 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Adam's learning rate, above 0. Default with --epochs or --schedule: \(Phase.standard[0].lr!).",
+      "Adam's learning rate, above 0. Default with --epochs or --schedule: that of the first phase of --preset or --config, else \(Phase.standard[0].lr!).",
       valueName: "rate"),
     transform: Number.real)
   var lr: Double?
@@ -148,9 +148,6 @@ struct OptimizationOptions: ParsableArguments {
     if !phase.isEmpty, !short.isEmpty {
       throw ValidationError(
         "--epochs, --lr and --schedule cannot be used with --phase: expected one way to say it")
-    }
-    if decoupledWeightDecay == true, weightDecay == nil {
-      throw ValidationError("--decoupled-weight-decay needs --weight-decay")
     }
   }
 

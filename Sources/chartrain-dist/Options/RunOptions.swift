@@ -15,6 +15,18 @@ struct RunOptions: ParsableArguments {
       valueName: "path"))
   var logDir: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help:
+      "Write an event file for TensorBoard into the run's directory: losses, rate, speed, phases, samples, options. Default: no."
+  )
+  var tensorboard: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "With --tensorboard: also histograms of all weights and gradients after each epoch. Default: no.")
+  var histograms: Bool?
+
   @Option(
     help: ArgumentHelp(
       "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number.",
@@ -131,6 +143,8 @@ struct RunOptions: ParsableArguments {
   func apply(to config: inout TrainingConfig) {
     config.runDir = runDir ?? config.runDir
     config.logDir = logDir ?? config.logDir
+    config.tensorboard = tensorboard ?? config.tensorboard
+    config.histograms = histograms ?? config.histograms
     config.validate = validation ?? config.validate
     config.quiet = quiet ?? config.quiet
     config.verbose = verbose ?? config.verbose

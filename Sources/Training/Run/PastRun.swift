@@ -1,0 +1,37 @@
+import Storage
+
+/// A run as its directory tells of it: one that has ended, or one that is still going on.
+public struct PastRun: Sendable {
+  public let directory: RunDirectory
+  public let config: TrainingConfig
+  /// Where its ranks were when it was last started.
+  public let placement: [Placement]
+  public let metrics: MetricsFile
+  public let samples: [(epoch: Int, text: String)]
+  /// Its last checkpoint, or its best where there is no last that can be read.
+  public let checkpoint: Checkpoint?
+
+  /// - Throws: ``NoRun``, ``ConfigFileError``, ``MetricsError``, `StorageError`.
+  public init(path: String) throws {
+    guard case .file = kind(of: path + "/config.json"), case .file = kind(of: path + "/metrics.jsonl") else {
+      throw NoRun(path: path)
+    }
+    directory = try RunDirectory(existing: path)
+    config = try TrainingConfig(file: directory.config)
+    struct Places: Decodable { let placement: [Placement]? }
+    placement = (try? JSON.decode(Places.self, from: try directory.configText()))?.placement ?? []
+    metrics = try MetricsFile(directory: path)
+    samples = try directory.sampledTexts()
+    checkpoint =
+      ["last", "best"].lazy.compactMap { [directory] name in
+        try? Checkpoint(path: directory.checkpoint(name))
+      }.first
+  }
+}
+
+/// A path at which there is no run.
+public struct NoRun: Error, CustomStringConvertible {
+  public let path: String
+
+  public var description: String { "'\(path)': expected the directory of a run, found none" }
+}

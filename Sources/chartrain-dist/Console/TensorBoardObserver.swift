@@ -1,0 +1,149 @@
+import CharModel
+import EventFiles
+import FoundationEssentials
+import Glibc
+import Logging
+import Training
+
+/// Writes what TensorBoard shows: an event file in the run's directory for each time that the run is started.
+final class TensorBoardObserver: RunObserver {
+  private let logger: Logger
+  private var log: RunLog?
+  private var lastStep = 0
+  /// When a step was last written: of quick steps not each one is.
+  private var written: ContinuousClock.Instant?
+  private let clock = ContinuousClock()
+  private static let pause = Duration.milliseconds(100)
+
+  init(_ logger: Logger) { self.logger = logger }
+
+  func runBegan(_ summary: RunSummary) {
+    let now = Date()
+    let time = Int(now.timeIntervalSince1970)
+    let path = "\(summary.directory.path)/events.out.tfevents.\(time).\(Self.hostName).\(getpid()).0"
+    let logger = logger
+    do { log = try RunLog(path) { logger.warning("\($0)") } } catch {
+      return logger.warning("\(error): training goes on without TensorBoard's file")
+    }
+    write([.fileVersion(time: now)])
+    if let step = summary.resumedAtStep {
+      lastStep = step
+      write([.start(step: step + 1, time: now)])
+    }
+    write(
+      Event.settings(
+        Self.settings(summary.config), metrics: ["loss/validation", "speed/characters_per_second"], time: now)
+    )
+  }
+
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
+    lastStep = metrics.step
+    if let written, clock.now - written < Self.pause { return }
+    written = clock.now
+    let values: [(tag: String, value: Double?)] = [
+      ("loss/train", smoothedLoss), ("rate/learning_rate", metrics.learningRate),
+      ("gradient/norm", metrics.gradientNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
+    ]
+    scalars(values, step: metrics.step)
+  }
+
+  func validationAdvanced(fraction: Double, of characters: Int) {}
+
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
+    // The slowest rank's: it is the one that the others wait for.
+    let phases = PhaseClock.Phase.allCases.map { phase in
+      (tag: "seconds_of_epoch/\(phase)", value: metrics.phaseSeconds?["\(phase)"]?.max())
+    }
+    scalars(
+      [
+        ("loss/validation", metrics.validLoss), ("bits_per_character/validation", metrics.bitsPerCharacter),
+        ("speed/characters_per_second_of_epoch", metrics.charactersPerSecond),
+      ] + phases, step: metrics.step)
+  }
+
+  func sampled(_ text: String) {
+    // Indented, it is shown as it is.
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let page = lines.map { "    \($0)" }.joined(separator: "\n")
+    write([.text(page, tag: "sample", step: lastStep, time: Date())])
+  }
+
+  func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {
+    write(
+      histograms.map { entry in
+        .histogram(
+          limits: Histogram.limits, counts: entry.histogram.counts, sum: entry.histogram.sum,
+          sumOfSquares: entry.histogram.sumOfSquares,
+          tag: "\(entry.isGradient ? "gradients" : "weights")/\(entry.tensor)", step: step, time: Date())
+      })
+  }
+
+  func runEnded(_ report: RunReport) {
+    write([.end(isSuccess: report.ending != nil, time: Date())])
+  }
+
+  private func scalars(_ values: [(tag: String, value: Double?)], step: Int) {
+    let known = values.compactMap { tag, value in value.map { (tag: tag, value: $0) } }
+    write([.scalars(known, step: step, time: Date())])
+  }
+
+  private func write(_ events: [Event]) {
+    for event in events {
+      do { log?.add(try event.record) } catch { logger.warning("\(error)") }
+    }
+  }
+
+  private static var hostName: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { name in
+      name.initialize(repeating: 0)
+      gethostname(name.baseAddress!, name.count - 1)
+      return String(cString: name.baseAddress!).split(separator: "/").joined()
+    }
+  }
+
+  /// What runs are compared by.
+  private static func settings(_ config: TrainingConfig) -> [(name: String, value: Event.Setting)] {
+    func number(_ value: some BinaryInteger) -> Event.Setting { .number(Double(value)) }
+    return [
+      ("cell", .text(config.cell.name)), ("layers", number(config.layers)), ("hidden", number(config.hidden)),
+      ("embedding", number(config.embedding)), ("dropout", .number(Double(config.dropout))),
+      ("dropout-output", .number(Double(config.dropoutOutput))), ("bs", number(config.bs)),
+      ("bptt", number(config.bptt)), ("bptt-jitter", .flag(config.bpttJitter)),
+      ("lr", .number(config.phases.first?.lr ?? 0)),
+      ("epochs", number(config.phases.reduce(0) { $0 + $1.epochs })),
+      ("weight-decay", .number(config.weightDecay)), ("clip-norm", .number(config.clipNorm ?? 0)),
+      ("average-decay", .number(config.averageDecay ?? 0)), ("seed", number(config.seed)),
+    ]
+  }
+}
+
+/// Several observers, each told what happens.
+final class ObserverGroup: RunObserver {
+  private let observers: [any RunObserver]
+
+  init(_ observers: [any RunObserver]) { self.observers = observers }
+
+  func runBegan(_ summary: RunSummary) { for observer in observers { observer.runBegan(summary) } }
+
+  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
+    for observer in observers {
+      observer.stepEnded(metrics, smoothedLoss: smoothedLoss, fraction: fraction)
+    }
+  }
+
+  func validationAdvanced(fraction: Double, of characters: Int) {
+    for observer in observers { observer.validationAdvanced(fraction: fraction, of: characters) }
+  }
+
+  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
+    for observer in observers { observer.epochEnded(metrics, isBest: isBest) }
+  }
+
+  func sampled(_ text: String) { for observer in observers { observer.sampled(text) } }
+
+  func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {
+    for observer in observers { observer.histogramsCollected(histograms, step: step) }
+  }
+
+  func runEnded(_ report: RunReport) { for observer in observers { observer.runEnded(report) } }
+}

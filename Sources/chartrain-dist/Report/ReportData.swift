@@ -1,0 +1,162 @@
+import FoundationEssentials
+import Training
+
+/// What the page of a report is given: see `page.js`, which draws it.
+struct ReportData: Encodable {
+  let generated: Date
+  let version: String
+  let runs: [Run]
+
+  struct Run: Encodable {
+    let name: String
+    let directory: String
+    /// What there is to know first: names and values.
+    let summary: [[String]]
+    let options: TrainingConfig
+    let ranks: [Placement]
+    /// In nats per character, where the text's is known.
+    let entropyRate: Double?
+    let steps: Steps
+    let epochs: [EpochMetrics]
+    let checkpoints: [Saved]
+    let skippedSteps: Int
+    let restarts: Int
+    let rewinds: [RewindMetrics]
+    let samples: [Sample]
+  }
+
+  /// Columns of equal length, of some of the steps.
+  struct Steps: Encodable {
+    var step: [Int] = []
+    /// Smoothed.
+    var loss: [Double?] = []
+    var learningRate: [Double] = []
+    var gradientNorm: [Double?] = []
+    var charactersPerSecond: [Double] = []
+  }
+
+  /// A checkpoint, and where it is if it is still there.
+  struct Saved: Encodable {
+    let step: Int
+    let epoch: Int
+    let names: [String]
+    let seconds: Double
+    let waitSeconds: Double
+    let failure: String?
+    let file: String?
+  }
+
+  struct Sample: Encodable {
+    let epoch: Int
+    let text: String
+  }
+
+  /// - Parameter page: the file that the report will be, from which links go out.
+  init(_ runs: [PastRun], page: String) {
+    generated = Date()
+    version = programVersion
+    self.runs = runs.map { Run($0, page: page) }
+  }
+
+  var json: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      encoder.dateEncodingStrategy = .iso8601
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+}
+
+extension ReportData.Run {
+  fileprivate init(_ run: PastRun, page: String) {
+    let config = run.config
+    let metrics = run.metrics
+    name = run.directory.path.split(separator: "/").last.map(String.init) ?? run.directory.path
+    directory = run.directory.path
+    options = config
+    ranks = run.placement
+    entropyRate = config.entropyRate
+    steps = ReportData.Steps(metrics)
+    epochs = metrics.epochs
+    let files = ReportData.Saved.stepsOfFiles(run)
+    checkpoints = metrics.checkpoints.map { ReportData.Saved($0, run.directory, files: files, page: page) }
+    skippedSteps = metrics.steps.count { $0.skipped }
+    restarts = run.checkpoint?.progress?.restarts ?? 0
+    rewinds = metrics.rewinds
+    samples = run.samples.map { ReportData.Sample(epoch: $0.epoch, text: $0.text) }
+    summary = Self.summary(run)
+  }
+
+  private static func summary(_ run: PastRun) -> [[String]] {
+    func count(_ number: Int, _ name: String) -> String {
+      "\(grouped(number)) \(name)\(number == 1 ? "" : "s")"
+    }
+    let config = run.config
+    let hosts = Set(run.placement.map(\.host)).count
+    let parameters = run.checkpoint.map { ", \(grouped($0.parameterCount)) parameters" } ?? ""
+    let vocabulary = run.checkpoint.map { ", vocabulary \($0.vocabulary.count)" } ?? ""
+    let dropout = config.dropout > 0 ? ", dropout \(config.dropout)" : ""
+    var rows = [
+      [
+        "model",
+        "\(config.cell.name) \(config.layers)x\(config.hidden), embedding \(config.embedding)\(dropout)\(parameters)",
+      ],
+      ["text", config.trainSource.name + vocabulary],
+      ["streams", "\(grouped(config.bs)), windows of \(config.bptt)"],
+    ]
+    if !run.placement.isEmpty {
+      rows.append([
+        "ranks",
+        "\(count(run.placement.count, "rank")) on \(count(hosts, "host")), \(count(config.threads, "thread")) each",
+      ])
+    }
+    return rows
+  }
+}
+
+extension ReportData.Steps {
+  /// Enough for a chart as wide as a screen.
+  private static let maximumCount = 2000
+
+  fileprivate init(_ metrics: MetricsFile) {
+    let losses = metrics.smoothedLosses
+    let steps = metrics.steps
+    let every = max(1, (steps.count + Self.maximumCount - 1) / Self.maximumCount)
+    for start in stride(from: 0, to: steps.count, by: every) {
+      // Of each group the step with the largest gradient: no peak is lost.
+      func norm(_ index: Int) -> Double { steps[index].gradientNorm ?? 0 }
+      let group = start..<min(start + every, steps.count)
+      let index = group.max { norm($0) < norm($1) }!
+      let line = steps[index]
+      step.append(line.step)
+      loss.append(losses[index])
+      learningRate.append(line.learningRate)
+      gradientNorm.append(line.gradientNorm)
+      charactersPerSecond.append(line.charactersPerSecond)
+    }
+  }
+}
+
+extension ReportData.Saved {
+  /// - Parameter files: of each name the step of the file that is there now.
+  fileprivate init(
+    _ saved: CheckpointMetrics, _ directory: RunDirectory, files: [String: Int], page: String
+  ) {
+    step = saved.step
+    epoch = saved.epoch
+    names = saved.names
+    seconds = saved.seconds
+    waitSeconds = saved.waitSeconds
+    failure = saved.failure
+    file = saved.names.first { files[$0] == saved.step }
+      .map { RelativePath.from(page, to: directory.checkpoint($0)) }
+  }
+
+  /// Files are written over: `last` is that of later steps by now, unless nothing came after it.
+  fileprivate static func stepsOfFiles(_ run: PastRun) -> [String: Int] {
+    let names = Set(run.metrics.checkpoints.flatMap(\.names))
+    let steps = names.map { ($0, (try? Checkpoint(path: run.directory.checkpoint($0)))?.progress?.step) }
+    return Dictionary(uniqueKeysWithValues: steps).compactMapValues { $0 }
+  }
+}
