@@ -19,7 +19,8 @@ struct ChartrainDist: ParsableCommand {
     version: programVersion,
     subcommands: [
       TrainCommand.self, LRFindCommand.self, SampleCommand.self, EvalCommand.self, InspectCommand.self,
-      ExportCommand.self, PlotCommand.self, ReportCommand.self, BenchCommand.self, PlanCommand.self,
+      ExportCommand.self, PlotCommand.self, ReportCommand.self, WatchCommand.self,
+      BenchCommand.self, PlanCommand.self,
       DebugCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)

@@ -44,6 +44,15 @@ import Training
     #expect(try run(arguments + ["--refeed-window"]).status == 0)
   }
 
+  @Test func aSampleEndsWhereItsTextSays() throws {
+    let outcome = try run([
+      "sample", "--checkpoint", checkpoint, "--prime", "Größe", "--temperature", "0", "--until", "relativ",
+    ])
+    #expect(outcome.output.hasSuffix("relativ\n"), "\(outcome.output)")
+    #expect(outcome.output.components(separatedBy: "relativ").count == 2)
+    #expect(try run(["sample", "--checkpoint", checkpoint, "--until", ""]).status == 64)
+  }
+
   /// What a file of anywhere says does not reach the terminal as it is.
   @Test func noEscapeOfAFileReachesTheTerminal() throws {
     let header =
@@ -234,6 +243,27 @@ import Training
       "clip-norm",
       "seed", "max-steps", "run-dir", "checkpoint-every", "keep", "threads", "validate", "quiet", "verbose",
     ] { #expect(train.output.contains("--\(option)"), "\(option)") }
+  }
+
+  /// They are made from the help, by launch/manual.
+  @Test func theManualPagesNameEveryCommandAndOption() throws {
+    func page(_ name: String) throws -> String {
+      try String(contentsOfFile: Outside.top + "/docs/man/\(name).1", encoding: .utf8)
+    }
+    let top = try Program.run("chartrain-dist", ["--help"]).output
+    let commands = try #require(top.components(separatedBy: "SUBCOMMANDS:").last).split(separator: "\n")
+      .compactMap { $0.firstMatch(of: #/^ {2}([a-z-]+) /#).map { String($0.1) } }
+    #expect(commands.count > 10)
+    for command in commands {
+      #expect(try page("chartrain-dist").contains(command), "\(command)")
+      let words = try page("chartrain-dist.\(command)")
+      for match in try Program.run("chartrain-dist", [command, "--help"]).output.matches(
+        of: #/^ {2}(?:-h, )?--([a-z-]+)/#.anchorsMatchLineEndings())
+      {
+        #expect(
+          words.contains("Fl -\(match.1)"), "\(command) --\(match.1): launch/manual writes the pages anew")
+      }
+    }
   }
 
   @Test func underMPIHelpIsShownOnce() throws {

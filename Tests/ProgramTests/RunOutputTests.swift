@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -124,6 +125,28 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: directory.path("a/report.html")))
     #expect(try run(["report", "none"]).status == 64)
     #expect(try run(["report", "a", "--to", "x.txt"]).status == 64)
+  }
+
+  /// While it goes on and afterwards.
+  @Test func aRunIsWatched() throws {
+    let program = try RunningProgram(
+      "chartrain-dist",
+      [
+        "--run-dir", "live", "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
+        "100000",
+        "--sample-length", "80", "--quiet",
+      ], ranks: 2, currentDirectory: directory.path)
+    func page() throws -> String { try run(["watch", "live"]).output }
+    try program.wait { (try? page().contains("best")) == true }
+    let page1 = try page()
+    #expect(
+      page1.contains("going on") && page1.contains("chars/s") && page1.contains("slowest rank"), "\(page1)")
+    #expect(page1.contains("sample after epoch") && page1.contains("\u{28FF}") || page1.contains("\u{2800}"))
+    kill(program.process, SIGUSR1)
+    #expect(try program.outcome().status == 75)
+    #expect(try page().contains("not going on"))
+    #expect(try run(["watch", "none"]).status == 64)
+    #expect(try run(["watch", "live", "--every", "0"]).status == 64)
   }
 
   @Test func theRateFinderWritesItsCurveAndSaysWhichRate() throws {

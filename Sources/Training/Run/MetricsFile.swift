@@ -7,19 +7,43 @@ public struct MetricsFile: Sendable {
   public private(set) var checkpoints: [CheckpointMetrics] = []
   public private(set) var rewinds: [RewindMetrics] = []
 
+  private let path: String
+  /// What has been read of it.
+  private var offset = 0
+  private var lineCount = 0
+
   /// - Parameter directory: the run's, which may be writing it: a last line without an end is none.
   /// - Throws: ``MetricsError`` that names the line that cannot be read, `StorageError`.
   public init(directory: String) throws {
-    let path = directory + "/metrics.jsonl"
-    let bytes = try readWhole(path, limit: physicalMemoryBytes() / 4)
+    path = directory + "/metrics.jsonl"
+    try update()
+  }
+
+  /// Reads what has been added.
+  ///
+  /// - Throws: ``MetricsError`` that names the line that cannot be read, `StorageError`.
+  public mutating func update() throws {
+    let file = try InputFile(path)
+    let size = try file.size()
+    // A run that has gone back has taken lines away.
+    if size < offset {
+      (steps, epochs, checkpoints, rewinds) = ([], [], [], [])
+      (offset, lineCount) = (0, 0)
+    }
+    let limit = physicalMemoryBytes() / 4
+    guard size - offset <= limit else {
+      throw MetricsError(path: path, line: lineCount + 1)
+    }
+    let bytes = try file.bytes(from: offset, count: size - offset)
     let newline = UInt8(ascii: "\n")
-    var lines = bytes.split(separator: newline)
-    if let last = bytes.last, last != newline { lines.removeLast() }
-    for (index, line) in lines.enumerated() {
+    guard let end = bytes.lastIndex(of: newline) else { return }
+    for line in bytes[..<end].split(separator: newline) {
+      lineCount += 1
       do { try add(String(decoding: line, as: UTF8.self)) } catch is DecodingError {
-        throw MetricsError(path: path, line: index + 1)
+        throw MetricsError(path: path, line: lineCount)
       }
     }
+    offset += end + 1
   }
 
   private mutating func add(_ line: String) throws {

@@ -6,8 +6,8 @@ public struct PastRun: Sendable {
   public let config: TrainingConfig
   /// Where its ranks were when it was last started.
   public let placement: [Placement]
-  public let metrics: MetricsFile
-  public let samples: [(epoch: Int, text: String)]
+  public private(set) var metrics: MetricsFile
+  public private(set) var samples: [(epoch: Int, text: String)]
   /// Its last checkpoint, or its best where there is no last that can be read.
   public let checkpoint: Checkpoint?
 
@@ -26,6 +26,19 @@ public struct PastRun: Sendable {
       ["last", "best"].lazy.compactMap { [directory] name in
         try? Checkpoint(path: directory.checkpoint(name))
       }.first
+  }
+}
+
+extension PastRun {
+  /// Whether a process writes it now.
+  public var isGoingOn: Bool { directory.isInUse }
+
+  /// Reads what has been added to its metrics and samples.
+  ///
+  /// - Throws: ``MetricsError``, `StorageError`.
+  public mutating func update() throws {
+    try metrics.update()
+    samples = try directory.sampledTexts()
   }
 }
 

@@ -83,6 +83,9 @@ public struct RunDirectory: Sendable {
     if FileLock.isHeld(at: lockPath) { throw RunInUse(path: path) }
   }
 
+  /// Whether a process writes it now.
+  var isInUse: Bool { FileLock.isHeld(at: lockPath) }
+
   private var lockPath: String { path + "/.lock" }
 
   /// Makes `runs/<date-time>`, or one with a number behind it where another run started in the same second.

@@ -26,6 +26,11 @@ struct SampleCommand: ParsableCommand {
   var length = 1000
 
   @Option(
+    help: ArgumentHelp(
+      "Stop where this text has been written. Default: only after --length.", valueName: "text"))
+  var until: String?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Divides the logits, at least 0; 0 always takes the likeliest character. Default: 1.", valueName: "t"),
@@ -76,6 +81,7 @@ struct SampleCommand: ParsableCommand {
 
   func run() throws {
     if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
+    if until == "" { throw OptionError(option: "until", expected: "a text", found: "nothing") }
     if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
     try options.checkValues()
     let checkpoint = try model.load()
@@ -98,7 +104,11 @@ struct SampleCommand: ParsableCommand {
       var sampler = Sampler(
         parameters, prime: given.isEmpty ? [vocabulary.defaultPrime] : given, options: options,
         seed: seed, number: number)
-      sampler.write(length, writer) { Terminal.write($0) }
+      var end = EndOfText(until)
+      sampler.write(length, writer, while: { !end.isReached }) { bytes in
+        Terminal.write(bytes)
+        end.add(bytes)
+      }
       Terminal.write("\n")
     }
   }
@@ -110,5 +120,24 @@ struct SampleCommand: ParsableCommand {
     options.topP = topP
     options.refeedsWindow = refeedWindow
     return options
+  }
+}
+
+/// Looks out for a text in what is written.
+private struct EndOfText {
+  private let wanted: [UInt8]
+  /// The last bytes, as many as the text has.
+  private var last: [UInt8] = []
+  private(set) var isReached = false
+
+  init(_ text: String?) { wanted = Array((text ?? "").utf8) }
+
+  mutating func add(_ bytes: [UInt8]) {
+    guard !wanted.isEmpty else { return }
+    for byte in bytes {
+      if last.count == wanted.count { last.removeFirst() }
+      last.append(byte)
+      if last == wanted { isReached = true }
+    }
   }
 }

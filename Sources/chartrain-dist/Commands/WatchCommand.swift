@@ -1,0 +1,124 @@
+import ArgumentParser
+import Charts
+import CharModel
+import Glibc
+import Training
+
+struct WatchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "watch",
+    abstract: "Show a run that is going on, from another terminal.",
+    discussion: """
+      On a terminal it is drawn anew every few moments until the run ends; else, or with --once, once.
+
+      $ chartrain-dist watch runs/a
+      """)
+
+  @Argument(help: ArgumentHelp("The run's directory.", valueName: "run-dir"))
+  var directory: String
+
+  @Flag(help: "Show it once and end. Default: until the run ends, on a terminal.")
+  var once = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Seconds between two looks, at least 0.1. Default: 1.", valueName: "seconds"),
+    transform: Number.real)
+  var every = 1.0
+
+  func run() throws {
+    guard every >= 0.1, every <= 3600 else {
+      throw OptionError(option: "every", expected: "0.1 to 3600 seconds", found: "\(every)")
+    }
+    var run = try PastRun(path: directory)
+    let isLive = !once && Terminal.outputIsTerminal(underMPI: false)
+    while true {
+      let page = RunView(run, columns: isLive ? Terminal.columns(underMPI: false) : 80).page
+      // From the top of the terminal, whatever was below wiped out.
+      Terminal.write((isLive ? "\u{1B}[H\u{1B}[2J" : "") + page + "\n")
+      guard isLive, run.isGoingOn else { return }
+      usleep(UInt32(every * 1e6))
+      try run.update()
+    }
+  }
+}
+
+/// A run as some lines of text.
+private struct RunView {
+  private let run: PastRun
+  private let columns: Int
+  private static let chartHeight = 10
+  private static let margin = 8
+
+  init(_ run: PastRun, columns: Int) {
+    self.run = run
+    self.columns = max(40, columns)
+  }
+
+  var page: String {
+    ([title, position] + chart + epochLines + sample).map { String($0.prefix(columns)) }.joined(
+      separator: "\n")
+  }
+
+  private var title: String {
+    let config = run.config
+    let ranks = run.placement.count
+    return
+      "\(run.directory.path)  \(config.cell.name) \(config.layers)x\(config.hidden), \(ranks) \(ranks == 1 ? "rank" : "ranks")  "
+      + (run.isGoingOn ? "going on" : "not going on")
+  }
+
+  private var position: String {
+    guard let step = run.metrics.steps.last else { return "no step yet" }
+    let epochs = run.config.phases.reduce(0) { $0 + $1.epochs }
+    let loss = run.metrics.smoothedLosses.last.flatMap { $0 }.map { fixed($0, 4) } ?? "-"
+    return
+      "epoch \(step.epoch)/\(epochs)  step \(grouped(step.step))  loss \(loss)  rate \(scientific(step.learningRate))  "
+      + "\(grouped(Int(step.charactersPerSecond))) chars/s  \(left(epochs)) left"
+  }
+
+  /// What the epochs to come will take, if they take what the last one took.
+  private func left(_ epochs: Int) -> String {
+    guard let last = run.metrics.epochs.last else { return "-" }
+    return duration(seconds: Double(epochs - last.epoch) * (last.seconds + (last.validSeconds ?? 0)))
+  }
+
+  private var chart: [String] {
+    let points = zip(run.metrics.steps, run.metrics.smoothedLosses).compactMap { step, loss in
+      loss.map { (x: Double(step.step), y: $0) }
+    }
+    guard points.count > 1 else { return [] }
+    let chart = TextChart(width: columns - Self.margin, height: Self.chartHeight, points: points)
+    return ["", "training loss, smoothed"] + chart.rows { fixed($0, 3) }
+  }
+
+  private var epochLines: [String] {
+    guard let last = run.metrics.epochs.last else { return [] }
+    let best = run.metrics.epochs.compactMap { epoch in epoch.validLoss.map { (epoch.epoch, $0) } }.min {
+      $0.1 < $1.1
+    }
+    var lines = [""]
+    if let loss = last.validLoss, let best {
+      lines.append(
+        "validation loss \(fixed(loss, 4)) after epoch \(last.epoch); best \(fixed(best.1, 4)), after \(best.0)"
+      )
+    }
+    // The time outside the reduction, in which ranks wait for the slowest.
+    let phases = PhaseClock.Phase.allCases.filter { $0 != .reduce }.compactMap { last.phaseSeconds?["\($0)"] }
+    if let count = phases.first?.count, count > 1 {
+      let work = (0..<count).map { rank in phases.reduce(0) { $0 + $1[rank] } }
+      let slowest = work.indices.max { work[$0] < work[$1] }!
+      let median = work.sorted()[count / 2]
+      lines.append(
+        "slowest rank \(slowest): \(fixed(100 * (work[slowest] / max(median, 1e-9) - 1), 0)) % more time than the median"
+      )
+    }
+    return lines
+  }
+
+  private var sample: [String] {
+    guard let last = run.samples.last else { return [] }
+    return ["", "sample after epoch \(last.epoch)"]
+      + last.text.split(separator: "\n").prefix(4).map { "    \(String($0).inOneVisibleLine)" }
+  }
+}
