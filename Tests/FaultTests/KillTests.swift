@@ -61,8 +61,10 @@ import Training
       }
       for victim in victims { kill(victim, SIGKILL) }
       kills += 1
-      // A rank that dies in a certain moment while it starts is not noticed by mpirun: the others give up after five minutes.
-      let outcome = try program.outcome(secondsAllowed: 330)
+      // A rank that dies in a certain moment while it starts is not noticed by mpirun: the others give up after five minutes. Nor are, then, those.
+      let outcome = try program.outcome(secondsAllowed: 330) {
+        if program.hasOnlyDeadRanks(forSeconds: 10) { kill(program.process, SIGKILL) }
+      }
       #expect(
         outcome.status != 0 && outcome.status != -1,
         "kill \(kills) of \(victims) of \(processes) of \(program.process): status \(outcome.status)\n\(outcome.errors)"

@@ -199,9 +199,41 @@ public final class RunningProgram {
     String(decoding: FileManager.default.contents(atPath: scratch.path(name)) ?? Data(), as: UTF8.self)
   }
 
+  /// Whether this program has started others, and all of them are dead, and have been whenever this was asked for so long.
+  public func hasOnlyDeadRanks(forSeconds seconds: Double) -> Bool {
+    let children = Self.children(of: process)
+    guard !children.isEmpty, !children.contains(where: Self.isAlive) else {
+      deadSince = nil
+      return false
+    }
+    let since = deadSince ?? Date()
+    deadSince = since
+    return Date().timeIntervalSince(since) >= seconds
+  }
+
+  /// Those that nobody has asked for yet are among them.
+  private static func children(of parent: pid_t) -> [pid_t] {
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+    return all.filter { process in
+      let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat") ?? Data()
+      let fields =
+        String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+      return fields.count > 1 && pid_t(fields[1]) == parent
+    }
+  }
+
+  private var deadSince: Date?
+
   /// Waits for its end.
-  public func outcome(secondsAllowed: Double = 120) throws -> Program.Outcome {
-    let inTime = ended.wait(timeout: .now() + secondsAllowed) == .success
+  ///
+  /// - Parameter meanwhile: called now and then.
+  public func outcome(secondsAllowed: Double = 120, meanwhile: () -> Void = {}) throws -> Program.Outcome {
+    let end = DispatchTime.now() + secondsAllowed
+    var inTime = false
+    while !inTime, DispatchTime.now() < end {
+      inTime = ended.wait(timeout: min(end, .now() + 1)) == .success
+      if !inTime { meanwhile() }
+    }
     if !inTime {
       child.terminate()
       _ = ended.wait(timeout: .now() + 10)
