@@ -1,14 +1,16 @@
 import SystemPackage
 
-/// Reads the file at `path` from start to end in pieces, without ever holding more than one of them.
+/// Reads the file at `path` from `offset` to its end in pieces, without ever holding more than one of them.
 ///
 /// - Parameter body: given each piece in order, never an empty one.
 /// - Throws: ``StorageError``, or what `body` throws.
 public func readPieces(
-  of path: String, pieceSize: Int = 1 << 20, _ body: (ArraySlice<UInt8>) throws -> Void
+  of path: String, from offset: Int = 0, pieceSize: Int = 1 << 20,
+  _ body: (ArraySlice<UInt8>) throws -> Void
 ) throws {
   let file = try attempt("open", path) { try FileDescriptor.open(path, .readOnly, options: .closeOnExec) }
   defer { try? file.close() }
+  if offset > 0 { _ = try attempt("read", path) { try file.seek(offset: Int64(offset), from: .start) } }
   var piece = [UInt8](repeating: 0, count: pieceSize)
   while true {
     let count = try attempt("read", path) {
@@ -19,12 +21,12 @@ public func readPieces(
   }
 }
 
-/// The whole file at `path`.
+/// The whole file at `path`, or what of it is behind `offset`.
 ///
-/// - Throws: ``StorageError``, also if it has more than `limit` bytes.
-public func readWhole(_ path: String, limit: Int) throws -> [UInt8] {
+/// - Throws: ``StorageError``, also if that has more than `limit` bytes.
+public func readWhole(_ path: String, from offset: Int = 0, limit: Int) throws -> [UInt8] {
   var bytes: [UInt8] = []
-  try readPieces(of: path) { piece in
+  try readPieces(of: path, from: offset) { piece in
     guard bytes.count + piece.count <= limit else { throw StorageError("read", path, .fileTooLarge) }
     bytes += piece
   }

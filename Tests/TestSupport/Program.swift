@@ -120,22 +120,14 @@ public final class RunningProgram {
   /// Its processes, in the order of ranks.
   public var ranks: [pid_t] {
     guard underMPI else { return [process] }
-    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
     func rank(_ process: pid_t) -> Int? {
-      let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
-        String(decoding: $0, as: UTF8.self)
-      }
-      // The parent comes after the name in brackets and the state.
-      guard let fields = stat?.split(separator: ")").last?.split(separator: " "), fields.count > 1,
-        fields[1] == "\(self.process)",
-        let environment = FileManager.default.contents(atPath: "/proc/\(process)/environ")
-      else { return nil }
+      let environment = FileManager.default.contents(atPath: "/proc/\(process)/environ") ?? Data()
       let prefix = "OMPI_COMM_WORLD_RANK="
       let entry = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         .first { $0.hasPrefix(prefix) }
       return entry.flatMap { Int($0.dropFirst(prefix.count)) }
     }
-    return all.compactMap { process in rank(process).map { (rank: $0, process: process) } }
+    return Self.children(of: process).compactMap { child in rank(child).map { (rank: $0, process: child) } }
       .sorted { $0.rank < $1.rank }.map(\.process)
   }
 
@@ -216,6 +208,7 @@ public final class RunningProgram {
     let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
     return all.filter { process in
       let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat") ?? Data()
+      // The parent comes after the name in brackets and the state.
       let fields =
         String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
       return fields.count > 1 && pid_t(fields[1]) == parent

@@ -23,18 +23,22 @@ public struct MetricsFile: Sendable {
   ///
   /// - Throws: ``MetricsError`` that names the line that cannot be read, `StorageError`.
   public mutating func update() throws {
-    let file = try InputFile(path)
-    let size = try file.size()
-    // A run that has gone back has taken lines away.
-    if size < offset {
-      (steps, epochs, checkpoints, rewinds) = ([], [], [], [])
-      (offset, lineCount) = (0, 0)
+    if case .file(let size) = kind(of: path), size < offset { forget() }
+    do { try readOn() } catch let error as MetricsError {
+      // Where a run has gone back, lines have been taken away that were read before.
+      guard offset > 0 else { throw error }
+      forget()
+      try readOn()
     }
-    let limit = physicalMemoryBytes() / 4
-    guard size - offset <= limit else {
-      throw MetricsError(path: path, line: lineCount + 1)
-    }
-    let bytes = try file.bytes(from: offset, count: size - offset)
+  }
+
+  private mutating func forget() {
+    (steps, epochs, checkpoints, rewinds) = ([], [], [], [])
+    (offset, lineCount) = (0, 0)
+  }
+
+  private mutating func readOn() throws {
+    let bytes = try readWhole(path, from: offset, limit: physicalMemoryBytes() / 4)
     let newline = UInt8(ascii: "\n")
     guard let end = bytes.lastIndex(of: newline) else { return }
     for line in bytes[..<end].split(separator: newline) {
@@ -52,7 +56,12 @@ public struct MetricsFile: Sendable {
     case "step": steps.append(try JSON.decode(StepMetrics.self, from: line))
     case "epoch": epochs.append(try JSON.decode(EpochMetrics.self, from: line))
     case "checkpoint": checkpoints.append(try JSON.decode(CheckpointMetrics.self, from: line))
-    case "rewind": rewinds.append(try JSON.decode(RewindMetrics.self, from: line))
+    case "rewind":
+      let rewind = try JSON.decode(RewindMetrics.self, from: line)
+      // The lines of what it has gone back from are no more in the file.
+      steps.removeAll { $0.step > rewind.step }
+      epochs.removeAll { $0.step > rewind.step }
+      rewinds.append(rewind)
     default: break
     }
   }

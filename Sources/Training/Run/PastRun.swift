@@ -8,8 +8,6 @@ public struct PastRun: Sendable {
   public let placement: [Placement]
   public private(set) var metrics: MetricsFile
   public private(set) var samples: [(epoch: Int, text: String)]
-  /// Its last checkpoint, or its best where there is no last that can be read.
-  public let checkpoint: Checkpoint?
 
   /// - Throws: ``NoRun``, ``ConfigFileError``, ``MetricsError``, `StorageError`.
   public init(path: String) throws {
@@ -22,10 +20,11 @@ public struct PastRun: Sendable {
     placement = (try? JSON.decode(Places.self, from: try directory.configText()))?.placement ?? []
     metrics = try MetricsFile(directory: path)
     samples = try directory.sampledTexts()
-    checkpoint =
-      ["last", "best"].lazy.compactMap { [directory] name in
-        try? Checkpoint(path: directory.checkpoint(name))
-      }.first
+  }
+
+  /// Its last checkpoint, or its best where there is no last that can be read; nil where there is neither.
+  public func lastCheckpoint() -> Checkpoint? {
+    ["last", "best"].lazy.compactMap { try? Checkpoint(path: directory.checkpoint($0)) }.first
   }
 }
 

@@ -9,7 +9,7 @@ struct DebugCommand: ParsableCommand {
     commandName: "debug",
     abstract: "Train with all ranks as threads of one process, every check on.",
     discussion: """
-      Takes the options of train, and writes the same files. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of
+      Takes the options of train, and writes a run's directory as it does. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of
       the weights after each step: the same as train --print-hash under mpirun.
 
       $ chartrain-dist debug --ranks 4 --max-steps 20
@@ -54,7 +54,7 @@ struct DebugCommand: ParsableCommand {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot)
       var inspectors: [any StepInspector] = [DebugChecks(), HashPrinter { Terminal.write($0 + "\n") }]
       if let breakAt { inspectors.append(Breakpoint(step: breakAt)) }
-      let observer: any RunObserver = start.config.quiet ? SilentObserver() : ConsoleObserver(nil)
+      let observer = options.observer(start.config, nil, logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       SignalRequests.begin()

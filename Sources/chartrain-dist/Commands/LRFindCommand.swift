@@ -89,7 +89,7 @@ struct LRFindCommand: RankedCommand {
     if quiet { return }
     func advice(_ outcome: RateFinder.Outcome) -> String {
       let rates = [outcome.steepest, outcome.minimumTenth].compactMap { $0 }
-      return rates.min().map { "a safe start: --lr \(scientific($0)); up to the other with --clip-norm 1\n" }
+      return rates.min().map { "a safe start, the smaller of the two: --lr \(scientific($0))\n" }
         ?? ""
     }
     func line(_ name: String, _ rate: Double?) -> String { "\(name)  \(rate.map(scientific) ?? "none")" }

@@ -34,10 +34,7 @@ struct TrainCommand: RankedCommand {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
-      let console: any RunObserver =
-        start.config.quiet ? SilentObserver() : ConsoleObserver(try options.progressBar(world))
-      let observer =
-        start.config.tensorboard ? ObserverGroup([console, TensorBoardObserver(logger)]) : console
+      let observer = options.observer(start.config, try options.progressBar(world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       SignalRequests.begin()

@@ -6,7 +6,7 @@ import Logging
 import Training
 
 /// Writes what TensorBoard shows: an event file in the run's directory for each time that the run is started.
-final class TensorBoardObserver: RunObserver {
+final class TensorBoardObserver: SilentObserver {
   private let logger: Logger
   private var log: RunLog?
   private var lastStep = 0
@@ -17,10 +17,11 @@ final class TensorBoardObserver: RunObserver {
 
   init(_ logger: Logger) { self.logger = logger }
 
-  func runBegan(_ summary: RunSummary) {
+  override func runBegan(_ summary: RunSummary) {
     let now = Date()
     let time = Int(now.timeIntervalSince1970)
-    let path = "\(summary.directory.path)/events.out.tfevents.\(time).\(Self.hostName).\(getpid()).0"
+    let host = summary.placement[0].host
+    let path = "\(summary.directory.path)/events.out.tfevents.\(time).\(host).\(getpid()).0"
     let logger = logger
     do { log = try RunLog(path) { logger.warning("\($0)") } } catch {
       return logger.warning("\(error): training goes on without TensorBoard's file")
@@ -36,7 +37,7 @@ final class TensorBoardObserver: RunObserver {
     )
   }
 
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
+  override func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     lastStep = metrics.step
     if let written, clock.now - written < Self.pause { return }
     written = clock.now
@@ -47,9 +48,7 @@ final class TensorBoardObserver: RunObserver {
     scalars(values, step: metrics.step)
   }
 
-  func validationAdvanced(fraction: Double, of characters: Int) {}
-
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
+  override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
     // The slowest rank's: it is the one that the others wait for.
     let phases = PhaseClock.Phase.allCases.map { phase in
       (tag: "seconds_of_epoch/\(phase)", value: metrics.phaseSeconds?["\(phase)"]?.max())
@@ -61,14 +60,14 @@ final class TensorBoardObserver: RunObserver {
       ] + phases, step: metrics.step)
   }
 
-  func sampled(_ text: String) {
+  override func sampled(_ text: String) {
     // Indented, it is shown as it is.
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     let page = lines.map { "    \($0)" }.joined(separator: "\n")
     write([.text(page, tag: "sample", step: lastStep, time: Date())])
   }
 
-  func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {
+  override func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {
     write(
       histograms.map { entry in
         .histogram(
@@ -78,7 +77,7 @@ final class TensorBoardObserver: RunObserver {
       })
   }
 
-  func runEnded(_ report: RunReport) {
+  override func runEnded(_ report: RunReport) {
     write([.end(isSuccess: report.ending != nil, time: Date())])
   }
 
@@ -90,14 +89,6 @@ final class TensorBoardObserver: RunObserver {
   private func write(_ events: [Event]) {
     for event in events {
       do { log?.add(try event.record) } catch { logger.warning("\(error)") }
-    }
-  }
-
-  private static var hostName: String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { name in
-      name.initialize(repeating: 0)
-      gethostname(name.baseAddress!, name.count - 1)
-      return String(cString: name.baseAddress!).split(separator: "/").joined()
     }
   }
 
@@ -115,35 +106,4 @@ final class TensorBoardObserver: RunObserver {
       ("average-decay", .number(config.averageDecay ?? 0)), ("seed", number(config.seed)),
     ]
   }
-}
-
-/// Several observers, each told what happens.
-final class ObserverGroup: RunObserver {
-  private let observers: [any RunObserver]
-
-  init(_ observers: [any RunObserver]) { self.observers = observers }
-
-  func runBegan(_ summary: RunSummary) { for observer in observers { observer.runBegan(summary) } }
-
-  func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
-    for observer in observers {
-      observer.stepEnded(metrics, smoothedLoss: smoothedLoss, fraction: fraction)
-    }
-  }
-
-  func validationAdvanced(fraction: Double, of characters: Int) {
-    for observer in observers { observer.validationAdvanced(fraction: fraction, of: characters) }
-  }
-
-  func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
-    for observer in observers { observer.epochEnded(metrics, isBest: isBest) }
-  }
-
-  func sampled(_ text: String) { for observer in observers { observer.sampled(text) } }
-
-  func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {
-    for observer in observers { observer.histogramsCollected(histograms, step: step) }
-  }
-
-  func runEnded(_ report: RunReport) { for observer in observers { observer.runEnded(report) } }
 }

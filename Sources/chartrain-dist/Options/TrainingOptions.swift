@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Logging
 import Ranks
 import Training
 
@@ -44,6 +45,12 @@ struct TrainingOptions: ParsableArguments {
     output.apply(to: &given)
     let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
     return try RunStart(resuming: output.resume!, world, logger, apply)
+  }
+
+  /// Whoever shows the run, on the terminal (with `bar`, if there is one) and in TensorBoard's file, as `config` says.
+  func observer(_ config: TrainingConfig, _ bar: ProgressBar?, _ logger: Logger) -> any RunObserver {
+    let console: any RunObserver = config.quiet ? SilentObserver() : ConsoleObserver(bar)
+    return config.tensorboard ? ObserverGroup([console, TensorBoardObserver(logger)]) : console
   }
 
   /// A bar on rank 0, where it has a terminal.

@@ -82,20 +82,21 @@ extension ReportData.Run {
     let files = ReportData.Saved.stepsOfFiles(run)
     checkpoints = metrics.checkpoints.map { ReportData.Saved($0, run.directory, files: files, page: page) }
     skippedSteps = metrics.steps.count { $0.skipped }
-    restarts = run.checkpoint?.progress?.restarts ?? 0
+    let checkpoint = run.lastCheckpoint()
+    restarts = checkpoint?.progress?.restarts ?? 0
     rewinds = metrics.rewinds
     samples = run.samples.map { ReportData.Sample(epoch: $0.epoch, text: $0.text) }
-    summary = Self.summary(run)
+    summary = Self.summary(run, checkpoint)
   }
 
-  private static func summary(_ run: PastRun) -> [[String]] {
+  private static func summary(_ run: PastRun, _ checkpoint: Checkpoint?) -> [[String]] {
     func count(_ number: Int, _ name: String) -> String {
       "\(grouped(number)) \(name)\(number == 1 ? "" : "s")"
     }
     let config = run.config
     let hosts = Set(run.placement.map(\.host)).count
-    let parameters = run.checkpoint.map { ", \(grouped($0.parameterCount)) parameters" } ?? ""
-    let vocabulary = run.checkpoint.map { ", vocabulary \($0.vocabulary.count)" } ?? ""
+    let parameters = checkpoint.map { ", \(grouped($0.parameterCount)) parameters" } ?? ""
+    let vocabulary = checkpoint.map { ", vocabulary \($0.vocabulary.count)" } ?? ""
     let dropout = config.dropout > 0 ? ", dropout \(config.dropout)" : ""
     var rows = [
       [
