@@ -16,6 +16,9 @@ say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 misused() { say "error: $*"; exit 64; }
 
+# Shows the comment at the top of the script, where its first argument asks for help.
+help_if_asked() { case ${1:-} in -h | --help) sed -n '2,/^source/{/^source/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac; }
+
 # Packages of Debian that are needed and missing.
 missing_packages() {
   command -v pkg-config >/dev/null || echo pkg-config
@@ -108,9 +111,9 @@ network_to() {
   echo "$network"
 }
 
-# Which network and ports the hosts of the hostfile $1 use: those of NETWORK and PORTS, where these are set, and $2 else.
+# Which network and ports the hosts of the hostfile $1 use: those of NETWORK and PORTS, where these are set.
 choose_network() {
-  NETWORK=${NETWORK:-$(network_to "$1")} PORTS=${PORTS:-${2:-42000-42999}}
+  NETWORK=${NETWORK:-$(network_to "$1")} PORTS=${PORTS:-42000-42999}
   [ -z "$NETWORK" ] || [[ $NETWORK =~ ^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])$ ]] ||
     misused "NETWORK: expected a network such as 10.1.0.0/16, found '$NETWORK'"
   if ! [[ $PORTS =~ ^([1-9][0-9]{3,4})-([1-9][0-9]{3,4})$ ]] || [ $((BASH_REMATCH[2] - BASH_REMATCH[1])) -lt 39 ] ||
