@@ -210,11 +210,22 @@ shorten() {
   fi
 }
 
+# Ends the mpirun $1 when all its processes have been dead for 10 seconds: it never notices that of ranks that died while it was starting them.
+end_with_its_ranks() {
+  local seen=0 states
+  while sleep 5; do
+    kill -0 "$1" || return
+    states=$(ps -o stat= --ppid "$1") || true
+    if [ -z "$states" ] || grep -qv '^Z' <<<"$states"; then seen=0; else seen=$((seen + 1)); fi
+    if [ "$seen" -ge 3 ]; then kill -KILL "$1"; return 75; fi
+  done
+}
+
 # Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
 # What it and the program say goes to standard error, and to the file $errors where that is set.
 run_mpi() {
-  local mpi='' filter status=0 stops=0 interrupts=0 reaper=''
+  local mpi='' filter watcher ended=0 status=0 stops=0 interrupts=0 reaper=''
   # To the ranks that are here themselves, if there are any: where mpirun has been asked to end by others as well (a batch system asks all processes of
   # a job), a signal would cut short the time that it leaves its ranks to save in.
   tell() {
@@ -250,6 +261,8 @@ run_mpi() {
   done
   setsid mpirun "${passed[@]}" "$@" 2>&3 3>&- &
   mpi=$!
+  (trap '' USR2; trap - TERM INT USR1 HUP; end_with_its_ranks "$mpi") >/dev/null 2>&1 3>&- &
+  watcher=$!
   exec 3>&-
   [ "$stops" -eq 0 ] || tell USR1
   # A signal that is trapped ends the wait, not the program.
@@ -260,6 +273,9 @@ run_mpi() {
   # Where a signal ended the last wait too, this one has mpirun's status.
   status=0
   wait "$mpi" 2>/dev/null || status=$?
+  kill "$watcher" 2>/dev/null || true
+  wait "$watcher" 2>/dev/null || ended=$?
+  [ "$ended" -ne 75 ] || say "error: all ranks were dead and mpirun did not notice"
   # Asked to stop before it could have listened, it had done nothing that must be saved.
   [ "$stops" -eq 0 ] || [ "$status" -ne $((128 + $(kill -l USR1))) ] || status=75
   [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true

@@ -84,6 +84,22 @@ import Testing
     #expect(try run.last.progress?.restarts == 3)
   }
 
+  /// An mpirun that does not notice that its ranks are dead, as happens when they die while it starts them; here because it is stopped.
+  @Test func anMpirunWhoseRanksAreDeadIsEnded() throws {
+    let steps = 6000
+    let program = try start("supervise", steps: steps, ranks: 2)
+    try program.wait(secondsAllowed: 180) { ranks.count == 2 && run.steps > 60 }
+    let mpirun = try #require(RunningProgram.processes(withArgument: run.path, named: "mpirun").first)
+    kill(mpirun, SIGSTOP)
+    for rank in ranks { kill(rank, SIGKILL) }
+    try program.wait { program.errorsSoFar.contains("goes on in") }
+    #expect(RunningProgram.haveEnded([mpirun]))
+    #expect(program.errorsSoFar.contains("error: all ranks were dead and mpirun did not notice"))
+    let outcome = try program.outcome(secondsAllowed: 240)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try run.last.progress?.restarts == 1)
+  }
+
   /// Said once more, it goes on; a preset that it has already is no contradiction.
   @Test func theSameCommandGoesOn() throws {
     let command =
