@@ -61,7 +61,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: ["html", "css", "js"].map { .embedInCode("Report/page.\($0)") }),
+      resources: [
+        "Report/page.html", "Report/page.css", "Report/page.js", "HeatMap/heatmap.html",
+        "HeatMap/heatmap.css",
+      ]
+      .map { .embedInCode($0) }),
 
     // Tests, each beside what it tests by name, and what they share.
     .target(name: "TestSupport", dependencies: ["Kernels"], path: "Tests/TestSupport"),
@@ -91,7 +95,7 @@ let package = Package(
     .target(
       name: "FuzzReaders",
       dependencies: [
-        "CharModel", "Ranks", "SafeTensors", "Storage", "TestSupport", "Text", "Training",
+        "CharModel", "Kernels", "Ranks", "SafeTensors", "Storage", "TestSupport", "Text", "Training",
         .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/FuzzReaders"),
     .testTarget(

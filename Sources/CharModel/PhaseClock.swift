@@ -61,6 +61,11 @@ public final class PhaseClock {
   /// Since the last reset.
   public func seconds(in phase: Phase) -> Double { Double(totals[phase.rawValue]) * 1e-9 }
 
+  /// In all but waiting for other ranks and exchanging data with them.
+  public var secondsComputing: Double {
+    Phase.allCases.filter { $0 != .reduce }.reduce(0) { $0 + seconds(in: $1) }
+  }
+
   private func close(at now: UInt64) {
     guard let current else { return }
     totals[current.rawValue] += now - start

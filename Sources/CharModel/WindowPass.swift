@@ -40,14 +40,17 @@ public final class WindowPass {
   private let gradientProduct: GradientProduct
   private let embeddingSums: VectorStack
   private let memory: PassMemory
+  private let weightsAreFixed: Bool
+  private var isPrepared = false
 
   /// - Parameters:
   ///   - capacity: the largest T.
   ///   - depth: that of the deepest `SumTree` of a gradient.
   ///   - dropout: what is dropped in windows that are run with a `DropoutSite`.
+  ///   - weightsAreFixed: the parameters never change, so that they are taken once; there is no way backward then.
   public init(
     _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, dropout: Dropout = .none,
-    _ compute: Compute
+    weightsAreFixed: Bool = false, _ compute: Compute
   ) {
     precondition(streams >= 1 && capacity >= 1)
     let config = parameters.config
@@ -59,8 +62,11 @@ public final class WindowPass {
     tokens = TokenInput(parameters, streams: streams, capacity: capacity)
     let panels = LayerPanels(config, compute)
     layers = parameters.layers.map { weights in
-      LayerPass(config, weights, streams: streams, capacity: capacity, panels, compute)
+      LayerPass(
+        config, weights, streams: streams, capacity: capacity,
+        weightsAreFixed ? LayerPanels(config, compute) : panels, compute)
     }
+    self.weightsAreFixed = weightsAreFixed
     dropouts = (0..<config.layers).map { k in
       let rate = k == config.layers - 1 ? dropout.output : dropout.between
       guard rate > 0 else { return nil }
@@ -90,9 +96,11 @@ public final class WindowPass {
     precondition(length >= 1 && length <= capacity && inputs.count == rows)
     precondition(state.streams == streams)
     dropoutSite = dropout
+    let takesWeights = !(weightsAreFixed && isPrepared)
+    isPrepared = true
     for k in layers.indices {
       clock?.enter(.forward)
-      layers[k].prepareForward()
+      if takesWeights { layers[k].prepareForward() }
       if k == 0 {
         clock?.enter(.embed)
         tokens.forward(inputs, layers[k])
@@ -104,7 +112,7 @@ public final class WindowPass {
       if let dropout { dropouts[k]?.drop(layers[k].output(length: length), dropout) }
     }
     let result = logits.rows(0..<rows)
-    outputForward.prepare(transposing: parameters.outputWeight)
+    if takesWeights { outputForward.prepare(transposing: parameters.outputWeight) }
     outputForward.multiply(
       output(of: layers.count - 1, length), from: .bias(parameters.outputBias), into: result)
     return result
@@ -131,7 +139,7 @@ public final class WindowPass {
     _ inputs: [UInt16], _ targets: [UInt16], scale: Float, into parts: [GradientPart],
     reached: (BackwardPoint) throws -> Void
   ) rethrows {
-    precondition(inputs.count == targets.count)
+    precondition(inputs.count == targets.count && !weightsAreFixed)
     let rows = targets.count
     let length = rows / streams
     let dLogits = logits.rows(0..<rows)
@@ -187,6 +195,9 @@ public final class WindowPass {
     }
     return sum
   }
+
+  /// The loss of one character of that window, in nats.
+  public func loss(ofStream stream: Int, at t: Int) -> Double { rowLosses[t * streams + stream] }
 
   /// What layer `k` gives to whatever comes behind it, `[T*B, H]`.
   private func output(of k: Int, _ length: Int) -> Matrix {

@@ -21,6 +21,12 @@ public func add(_ source: Vector, to target: Vector) {
   for index in 0..<source.count { target[index] += source[index] }
 }
 
+/// `target += factor * source`, element by element.
+public func add(_ source: Vector, times factor: Float, to target: Vector) {
+  precondition(source.count == target.count)
+  for index in 0..<source.count { target[index] += factor * source[index] }
+}
+
 /// `result = a * b`, element by element; `result` may be one of the factors.
 public func multiplyElements(_ a: Vector, _ b: Vector, into result: Vector) {
   precondition(a.count == b.count && a.count == result.count)

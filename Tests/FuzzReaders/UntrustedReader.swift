@@ -1,4 +1,5 @@
 import CharModel
+import Kernels
 import Foundation
 import Logging
 import Ranks
@@ -69,9 +70,11 @@ public enum UntrustedReader: String, CaseIterable, Sendable {
     let parameters = try checkpoint.loadParameters()
     try expect(parameters.areFinite, "parameters that are not finite")
     _ = checkpoint.configEntries
-    var sampler = Sampler(
-      parameters, prime: [checkpoint.vocabulary.defaultPrime], options: SamplingOptions(), seed: 1, number: 0)
-    sampler.write(3, TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit)) { _ in }
+    let sampler = try Sampler(
+      parameters, prime: [checkpoint.vocabulary.defaultPrime], options: SamplingOptions(), seed: 1,
+      Compute(.fastest))
+    var writer = TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit)
+    for _ in 0..<3 { _ = writer.write(sampler.next()[0].token) }
   }
 
   /// A run with this as its last checkpoint; the text that the one of ``Seeds`` was trained on is there.

@@ -73,6 +73,11 @@ import Testing
     Case("lr-find --steps 0", 64, "--steps", "found 0"),
     Case("sample --checkpoint a.txt --temperature -1", 64, "--temperature", "found -1"),
     Case("sample --checkpoint a.txt --top-p 0", 64, "--top-p", "found 0"),
+    Case("eval --checkpoint a.txt --data a.txt --heatmap map.png", 64, "--heatmap", ".html or .csv"),
+    Case("eval --checkpoint a.txt --data a.txt --surprising 0", 64, "--surprising", "found 0"),
+    Case("eval --checkpoint a.txt --data a.txt --dynamic -1", 64, "--dynamic", "found -1"),
+    Case("sample --checkpoint a.txt --color red", 64, "--color", "auto"),
+    Case("sample --checkpoint a.txt --interactive --prime a", 64, "--interactive", "--prime"),
     // Data.
     Case("--train empty", 65, "'empty'", "no text"),
     Case("--train short --bs 64", 65, "too short", "128", "found 9"),

@@ -53,6 +53,72 @@ import Training
     #expect(try run(["sample", "--checkpoint", checkpoint, "--until", ""]).status == 64)
   }
 
+  /// Side by side as well as alone, in more than one group.
+  @Test func everySampleIsItsOwn() throws {
+    let arguments = ["sample", "--checkpoint", checkpoint, "--length", "12", "--temperature", "3", "--count"]
+    func samples(_ count: Int) throws -> [String] {
+      let outcome = try run(arguments + ["\(count)"])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return Array(outcome.output.components(separatedBy: "--- sample ")[1...])
+    }
+    let many = try samples(70)
+    #expect(many.count == 70 && many.last?.hasPrefix("70\n") == true)
+    #expect(Set(many.map { $0.drop { $0 != "\n" } }).count > 10)
+    #expect(try samples(3) == Array(many.prefix(3)))
+  }
+
+  /// What each character cost is in its colour, and changes nothing else.
+  @Test func charactersAreColouredByProbability() throws {
+    let arguments = [
+      "sample", "--checkpoint", checkpoint, "--prime", "G", "--temperature", "3", "--length", "99",
+    ]
+    let plain = try run(arguments)
+    let colored = try run(arguments + ["--color", "always"])
+    #expect(colored.output.contains("\u{1B}[38;5;"), "\(colored.output)")
+    let bare = colored.output.replacing(/\u{1B}\[[0-9;]*m/, with: "")
+    #expect(bare.hasPrefix(plain.output) && bare.contains("over 6 bits"))
+    #expect(try run(arguments + ["--color", "auto"]).output == plain.output)
+    func onTerminal(_ environment: [String: String]) throws -> String {
+      let command = ([Program.path("chartrain-dist")] + arguments + ["--color", "auto"]).joined(
+        separator: " ")
+      return try Program.run(
+        ["script", "-qec", command, "/dev/null"],
+        environment: ["TERM": "xterm", "NO_COLOR": ""].merging(environment) { $1 },
+        currentDirectory: directory.path
+      ).output
+    }
+    #expect(try onTerminal([:]).contains("\u{1B}[38;5;"))
+    #expect(try !onTerminal(["NO_COLOR": "1"]).contains("\u{1B}"))
+  }
+
+  /// Each line goes on as it would by itself, an empty one lets the last go on.
+  @Test func aConversationGoesOnFromWhatIsTyped() throws {
+    let arguments = ["sample", "--checkpoint", checkpoint, "--length", "40", "--seed", "3"]
+    let outcome = try Program.run(
+      [Program.path("chartrain-dist")] + arguments + ["--interactive"], currentDirectory: directory.path,
+      input: "Größe\n\nsagte\n")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let long = try run([
+      "sample", "--checkpoint", checkpoint, "--length", "80", "--seed", "3", "--prime", "Größe",
+    ])
+    let turns = outcome.output.split(separator: "\n")
+    #expect(turns.count == 3 && turns[2].hasPrefix("sagte") && turns[2].count == 45, "\(outcome.output)")
+    #expect(turns[0] + turns[1] == long.output.dropLast(), "\(outcome.output)")
+  }
+
+  /// On a terminal, which `script` provides, with the arrow keys: "Grße", two to the left, and what is missing.
+  @Test func aLineCanBeEdited() throws {
+    let command =
+      "\(Program.path("chartrain-dist")) sample --checkpoint \(checkpoint) --interactive --temperature 0"
+    // What is typed while no line is asked for is no end.
+    let keys = #"printf 'Grße\033[D\033[Dö\n'; while sleep 0.5; do printf '\004' || exit; done"#
+    let outcome = try Program.run(
+      ["sh", "-c", "(\(keys)) 2>&- | script -qec '\(command)' /dev/null"],
+      environment: ["TERM": "xterm", "LC_ALL": "C"], currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.output)")
+    #expect(outcome.output.contains("größe ist relativ"), "\(outcome.output)")
+  }
+
   /// What a file of anywhere says does not reach the terminal as it is.
   @Test func noEscapeOfAFileReachesTheTerminal() throws {
     let header =

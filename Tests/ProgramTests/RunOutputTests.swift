@@ -93,6 +93,21 @@ import Testing
     #expect(events.texts["sample"]?.count == 3, "\(events.texts)")
   }
 
+  @Test(
+    .enabled(
+      if: Outside.pythonWithTensorBoard != nil, "no Python with TensorBoard: launch/pytorch installs one"))
+  func tensorBoardReadsADebugRunsToo() throws {
+    let debug = try run([
+      "debug", "--ranks", "2", "--run-dir", "run", "--train", "text.txt", "--hidden", "8", "--bs", "8",
+      "--max-steps", "4", "--tensorboard", "--quiet",
+    ])
+    #expect(debug.status == 0, "\(debug.errors)")
+    let outcome = try Program.run(
+      [Outside.pythonWithTensorBoard!, Outside.top + "/Tests/Golden/check_events.py", directory.path("run")])
+    let events = try JSONDecoder().decode(Events.self, from: Data(outcome.output.utf8))
+    #expect(events.scalars["loss/validation"]?.count == 1, "\(outcome.errors)")
+  }
+
   /// The page has all that it needs in it, and its data as they are.
   @Test func theReportIsOnePageWithTheRunsData() throws {
     try train("a", ranks: 2)

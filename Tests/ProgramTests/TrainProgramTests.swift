@@ -196,7 +196,8 @@ import Training
   @Test(arguments: [nil, 2])
   func onATerminalThereIsAProgressBar(ranks: Int?) throws {
     let launcher = ranks.map { "mpirun -q -n \($0) " } ?? ""
-    let command = "\(launcher)\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 60"
+    let command =
+      "\(launcher)\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 60 --check-every 5"
     let outcome = try Program.run(
       ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
       currentDirectory: directory.path)
@@ -206,6 +207,21 @@ import Training
       let bar = try #require(bars.first { $0.hasPrefix(label) }, "no bar '\(label)'")
       #expect(bar.contains("chars/s") && bar.contains("left") && bar.contains("%"), "\(bar)")
     }
+    #expect(bars.contains { $0.contains("  balance ") } == (ranks != nil))
+  }
+
+  /// In a file or a batch system's log: a line after some seconds, then once a minute.
+  @Test func withoutATerminalThereIsALineNowAndThen() throws {
+    let program = try RunningProgram(
+      "chartrain-dist", ["--run-dir", "run", "--preset", "notebook-lstm", "--check-every", "5"], ranks: 2,
+      currentDirectory: directory.path)
+    try program.wait(secondsAllowed: 120) { program.outputSoFar.contains(" left") }
+    kill(program.ranks[0], SIGTERM)
+    let outcome = try program.outcome()
+    let lines = outcome.output.split(separator: "\n").filter { $0.contains(" left") }
+    let shape = /epoch 1\/80 +[0-9]+%  loss [0-9.]+  [0-9,]+ chars\/s  [0-9:]+ left  balance [0-9]+%.*/
+    #expect(try lines.count == 1 && shape.wholeMatch(in: lines[0]) != nil, "\(outcome.output)")
+    #expect(!outcome.output.contains("\u{1B}") && !outcome.output.contains("\r"))
   }
 
   @Test func configListsEveryOption() throws {

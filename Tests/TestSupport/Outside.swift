@@ -16,6 +16,12 @@ public enum Outside {
   public static let pythonWithONNX = python(with: "torch, safetensors, numpy, onnxruntime")
   public static let pythonWithTensorBoard = python(with: "tensorboard")
 
+  /// The path of a program, nil where it is not installed.
+  public static func program(_ name: String) -> String? {
+    let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+    return folders.map { $0 + "/" + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
   private static func python(with modules: String) -> String? {
     [top + "/.build/pytorch/bin/python", "python3"].first { python in
       (try? Program.run([python, "-c", "import \(modules)"]))?.status == 0

@@ -41,11 +41,13 @@ public enum Program {
   }
 
   /// Runs any command, its first word found on the PATH.
+  ///
+  /// - Parameter input: what it finds on its standard input.
   public static func run(
     _ command: [String], environment: [String: String] = [:], currentDirectory: String? = nil,
-    secondsAllowed: Double = 120
+    input: String? = nil, secondsAllowed: Double = 120
   ) throws -> Outcome {
-    try RunningProgram(command, environment: environment, currentDirectory: currentDirectory)
+    try RunningProgram(command, environment: environment, currentDirectory: currentDirectory, input: input)
       .outcome(secondsAllowed: secondsAllowed)
   }
 
@@ -84,9 +86,10 @@ public final class RunningProgram {
   }
 
   /// Starts any command, its first word found on the PATH.
-  public init(_ command: [String], environment: [String: String] = [:], currentDirectory: String? = nil)
-    throws
-  {
+  public init(
+    _ command: [String], environment: [String: String] = [:], currentDirectory: String? = nil,
+    input: String? = nil
+  ) throws {
     underMPI = command[0] == "mpirun"
     child.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     child.arguments = command
@@ -102,6 +105,10 @@ public final class RunningProgram {
     child.standardOutput = file("output")
     child.standardError = file("errors")
     child.standardInput = FileHandle.nullDevice
+    if let input {
+      scratch.write("input", input)
+      child.standardInput = FileHandle(forReadingAtPath: scratch.path("input"))
+    }
     child.terminationHandler = { [ended] _ in ended.signal() }
     // Tests run on threads that block signals, which a program would inherit.
     var (none, before) = (sigset_t(), sigset_t())
@@ -183,6 +190,9 @@ public final class RunningProgram {
       usleep(2000)
     }
   }
+
+  /// What it has written to standard output.
+  public var outputSoFar: String { text("output") }
 
   /// What it has written to standard error.
   public var errorsSoFar: String { text("errors") }

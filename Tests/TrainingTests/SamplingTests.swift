@@ -19,50 +19,96 @@ import Training
     for index in 0..<weight.count { weight[index] *= 6 }
   }
 
+  private func sampler(
+    seed: UInt64 = 0, numbers: Range<Int> = 0..<1, _ change: (inout SamplingOptions) -> Void = { _ in }
+  ) throws -> Sampler {
+    var options = SamplingOptions()
+    change(&options)
+    return try Sampler(
+      parameters, prime: [3, 4, 5], options: options, seed: seed, numbers: numbers, Compute(.simd))
+  }
+
   private func sample(
     _ count: Int = 200, seed: UInt64 = 0, number: Int = 0,
     _ change: (inout SamplingOptions) -> Void = { _ in }
-  ) -> [UInt16] {
-    var options = SamplingOptions()
-    change(&options)
-    var sampler = Sampler(parameters, prime: [3, 4, 5], options: options, seed: seed, number: number)
-    return (0..<count).map { _ in sampler.next() }
+  ) throws -> [UInt16] {
+    let sampler = try sampler(seed: seed, numbers: number..<number + 1, change)
+    return (0..<count).map { _ in sampler.next()[0].token }
   }
 
-  @Test func theSeedDecides() {
-    #expect(sample(seed: 5) == sample(seed: 5))
-    #expect(sample(seed: 5) != sample(seed: 6))
-    #expect(sample(number: 0) != sample(number: 1))
+  /// Whether several are written side by side, and after a prime of how many pieces, makes no difference.
+  @Test(arguments: [false, true])
+  func aSampleDoesNotDependOnThoseBesideIt(refeedsWindow: Bool) throws {
+    let change: (inout SamplingOptions) -> Void = { $0.refeedsWindow = refeedsWindow }
+    let together = try sampler(numbers: 2..<9, change)
+    let choices = (0..<60).map { _ in together.next() }
+    for number in 2..<9 {
+      #expect(try choices.map { $0[number - 2].token } == sample(60, number: number, change))
+    }
+    let long = [UInt16](repeating: 6, count: 70)
+    func after(_ prime: [UInt16], reading more: [UInt16]) throws -> [Double] {
+      var options = SamplingOptions()
+      options.temperature = 0
+      let sampler = try Sampler(parameters, prime: prime + more, options: options, seed: 0, Compute(.simd))
+      return (0..<5).map { _ in sampler.next()[0].probability }
+    }
+    #expect(
+      try after(long, reading: [3]) == after(Array(long.prefix(40)), reading: Array(long.suffix(30)) + [3]))
   }
 
-  @Test func greedyThreeWays() {
-    let greedy = sample { $0.temperature = 0 }
-    #expect(sample { $0.topK = 1 } == greedy)
-    #expect(sample { $0.topP = 1e-9 } == greedy)
-    #expect(sample { $0.temperature = 1e-6 } == greedy)
-    #expect(sample() != greedy)
+  /// The model's own, whatever the options make of it.
+  @Test func probabilitiesAreTheModels() throws {
+    for temperature in [0, 0.5, 1] {
+      var state = parameters.initialStreamState()
+      var logits: [Float] = []
+      for token: UInt16 in [3, 4, 5] { logits = parameters.step(token, &state) }
+      let sampler = try sampler {
+        $0.temperature = temperature
+        $0.topK = 3
+      }
+      for _ in 0..<30 {
+        let choice = sampler.next()[0]
+        let weights = logits.map { exp(Double($0)) }
+        #expect(abs(choice.probability - weights[Int(choice.token)] / weights.reduce(0, +)) < 1e-6)
+        logits = parameters.step(choice.token, &state)
+      }
+    }
+  }
+
+  @Test func theSeedDecides() throws {
+    #expect(try sample(seed: 5) == sample(seed: 5))
+    #expect(try sample(seed: 5) != sample(seed: 6))
+    #expect(try sample(number: 0) != sample(number: 1))
+  }
+
+  @Test func greedyThreeWays() throws {
+    let greedy = try sample { $0.temperature = 0 }
+    #expect(try sample { $0.topK = 1 } == greedy)
+    #expect(try sample { $0.topP = 1e-9 } == greedy)
+    #expect(try sample { $0.temperature = 1e-6 } == greedy)
+    #expect(try sample() != greedy)
   }
 
   /// The likeliest continuation, computed without the sampler.
-  @Test func greedyFollowsTheModel() {
+  @Test func greedyFollowsTheModel() throws {
     var state = parameters.initialStreamState()
     var logits: [Float] = []
     for token: UInt16 in [3, 4, 5] { logits = parameters.step(token, &state) }
-    for token in sample(30, { $0.temperature = 0 }) {
+    for token in try sample(30, { $0.temperature = 0 }) {
       let best = (2..<9).max { logits[$0] < logits[$1] }!
       #expect(Int(token) == best)
       logits = parameters.step(token, &state)
     }
   }
 
-  @Test func noiseFollowsTheSoftmax() {
+  @Test func noiseFollowsTheSoftmax() throws {
     var state = parameters.initialStreamState()
     var logits: [Float] = []
     for token: UInt16 in [3, 4, 5] { logits = parameters.step(token, &state) }
     let weights = (2..<9).map { exp(Double(logits[$0])) }
     let count = 4000
     var counts = [Int](repeating: 0, count: 9)
-    for number in 0..<count { counts[Int(sample(1, number: number)[0])] += 1 }
+    for number in 0..<count { counts[Int(try sample(1, number: number)[0])] += 1 }
     for (index, weight) in weights.enumerated() {
       let p = weight / weights.reduce(0, +)
       let deviation = (p * (1 - p) / Double(count)).squareRoot()
@@ -70,23 +116,23 @@ import Training
     }
   }
 
-  @Test func whatIsNoTextNeverComes() {
+  @Test func whatIsNoTextNeverComes() throws {
     parameters.outputBias[0] = 50
     parameters.outputBias[1] = 50
-    #expect(sample().allSatisfy { $0 >= 2 })
+    #expect(try sample().allSatisfy { $0 >= 2 })
     parameters.outputBias[0] = 0
     parameters.outputBias[1] = 0
   }
 
   /// The notebook's way: the whole window again on top of the carried state.
-  @Test func refeedingFeedsTheWindowAgain() {
+  @Test func refeedingFeedsTheWindowAgain() throws {
     let options: (inout SamplingOptions) -> Void = {
       $0.temperature = 0
       $0.refeedsWindow = true
     }
     var state = parameters.initialStreamState()
     var window: [UInt16] = [3, 4, 5]
-    for token in sample(20, options) {
+    for token in try sample(20, options) {
       var logits: [Float] = []
       for fed in window { logits = parameters.step(fed, &state) }
       let best = (2..<9).max { logits[$0] < logits[$1] }!

@@ -1,57 +1,47 @@
 import CharModel
-import Glibc
 import Kernels
 import Text
 
-/// How well a model predicts a text.
-public struct Evaluation: Equatable, Sendable {
-  /// The mean negative log-likelihood over all characters predicted.
-  public let natsPerCharacter: Double
-  /// The characters predicted: all of every stream but its first.
-  public let characters: Int
-
-  public var bitsPerCharacter: Double { natsPerCharacter / M_LN2 }
-  /// Infinite where it is beyond all numbers.
-  public var perplexity: Double { exp(natsPerCharacter) }
-
-  /// One JSON object with these four and what else there is to know of the text; no perplexity where it is infinite.
-  public func jsonLine(streams: Int, unknownCharacters: Int, charactersLeftOver: Int) throws -> String {
-    try JSON.line(
-      Report(
-        natsPerCharacter: natsPerCharacter, bitsPerCharacter: bitsPerCharacter,
-        perplexity: perplexity.isFinite ? perplexity : nil, characters: characters, streams: streams,
-        unknownCharacters: unknownCharacters, charactersLeftOver: charactersLeftOver))
-  }
-
-  private struct Report: Encodable {
-    let natsPerCharacter: Double
-    let bitsPerCharacter: Double
-    let perplexity: Double?
-    let characters: Int
-    let streams: Int
-    let unknownCharacters: Int
-    let charactersLeftOver: Int
-  }
-}
-
 /// Runs a model over streams of a text from a zero state of its own, without dropout.
+///
+/// With a learning rate, it goes on learning what it reads: dynamic evaluation, by plain gradient descent on each window once that has been predicted.
+/// Source: Krause et al., arXiv:1709.07432.
 public final class Evaluator {
   private let parameters: ParameterSet
   private let text: TextStreams
   /// Of the whole text, on all ranks.
   let split: StreamSplit
   private let pass: WindowPass
+  private let learning: Learning?
+
+  private struct Learning {
+    let rate: Float
+    let gradient: GradientPart
+  }
 
   /// Long enough for efficient products, short enough for little memory; the result does not depend on it.
   private static let windowLength = 32
+  /// Of a window that is learnt from; the result depends on it. The source's, for characters.
+  private static let windowLengthToLearn = 20
 
   /// - Parameters:
   ///   - text: some of the streams into which the text is split, at least one.
   ///   - split: of the whole.
+  ///   - learningRate: for gradients of the mean loss over a window of all these streams; `parameters` then change. Nil to leave them as they are.
   /// - Throws: ``MemoryError``.
-  init(_ parameters: ParameterSet, _ text: TextStreams, of split: StreamSplit, _ compute: Compute) throws {
-    let capacity = min(Self.windowLength, split.columns - 1)
-    try parameters.config.requireMemory(copies: 1, streams: text.count, length: capacity)
+  init(
+    _ parameters: ParameterSet, _ text: TextStreams, of split: StreamSplit, learningRate: Float? = nil,
+    _ compute: Compute
+  ) throws {
+    let capacity = min(
+      learningRate == nil ? Self.windowLength : Self.windowLengthToLearn, split.columns - 1)
+    // Packed weights, a gradient, and weights packed for the way back.
+    try parameters.config.requireMemory(
+      copies: learningRate == nil ? 1 : 3, streams: text.count, length: capacity)
+    learning = learningRate.map {
+      Learning(
+        rate: $0, gradient: GradientPart(allOf: text.count, ParameterSet(parameters.config)))
+    }
     self.parameters = parameters
     self.text = text
     self.split = split
@@ -63,13 +53,15 @@ public final class Evaluator {
   /// - Parameters:
   ///   - streams: the pieces into which the text is split, at least 1.
   ///   - name: what an error calls the text.
+  ///   - learningRate: above 0, to go on learning, which changes `parameters`.
   /// - Throws: `TextError` if the text is too short for the streams, ``MemoryError``.
   public convenience init(
-    _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, _ compute: Compute
+    _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, learningRate: Float? = nil,
+    _ compute: Compute
   ) throws {
     let split = try StreamSplit(count: tokens.count, streams: streams, name: name)
     let text = TextStreams(tokens, streams: 0..<streams, columns: split.columns)
-    try self.init(parameters, text, of: split, compute)
+    try self.init(parameters, text, of: split, learningRate: learningRate, compute)
   }
 
   /// Those of the text's streams that it runs.
@@ -83,10 +75,13 @@ public final class Evaluator {
   /// - Parameter goesOn: given the part that is done, now and then; tells whether to go on.
   /// - Returns: nil if not.
   func streamLosses(goesOn: (_ fraction: Double) throws -> Bool) rethrows -> [Double]? {
-    try withoutSubnormals { try findStreamLosses(goesOn) }
+    try withoutSubnormals { try findStreamLosses(goesOn) { _, _ in } }
   }
 
-  private func findStreamLosses(_ goesOn: (_ fraction: Double) throws -> Bool) rethrows -> [Double]? {
+  /// - Parameter predicted: told of each window whose losses `pass` has.
+  private func findStreamLosses(
+    _ goesOn: (_ fraction: Double) throws -> Bool, _ predicted: (_ column: Int, _ length: Int) -> Void
+  ) rethrows -> [Double]? {
     let state = HiddenState(parameters.config, streams: text.count)
     var window = TextWindow(capacity: pass.capacity * text.count)
     let last = text.columns - 1
@@ -96,13 +91,21 @@ public final class Evaluator {
       let length = min(pass.capacity, last - column)
       text.read(&window, column: column, length: length)
       _ = pass.forward(window.inputs, state: state)
-      _ = pass.loss(window.targets)
+      if let learning { learn(learning, window) } else { _ = pass.loss(window.targets) }
       for stream in losses.indices {
         losses[stream] += pass.loss(ofStreams: stream..<stream + 1, length: length)
       }
+      predicted(column, length)
       guard try goesOn(Double(column + length) / Double(last)) else { return nil }
     }
     return losses
+  }
+
+  /// What is learnt from a window changes what follows, not its own losses.
+  private func learn(_ learning: Learning, _ window: TextWindow) {
+    pass.backward(
+      window.inputs, window.targets, scale: 1 / Float(window.targets.count), into: [learning.gradient])
+    add(learning.gradient.gradient.flat, times: -learning.rate, to: parameters.flat)
   }
 
   /// What the losses of all streams, in their order, amount to: the same bits whoever has computed them.
@@ -113,6 +116,23 @@ public final class Evaluator {
 
   /// Of all streams.
   public func evaluate() -> Evaluation { evaluation(streamLosses { _ in true }!) }
+
+  /// The same, and what each character cost.
+  ///
+  /// - Returns: beside it the losses of all streams' characters in the text's order, in nats; NaN for the first of a stream, which is given.
+  public func evaluateEachCharacter() -> (evaluation: Evaluation, losses: [Float]) {
+    var losses = [Float](repeating: .nan, count: text.count * text.columns)
+    let sums = withoutSubnormals {
+      findStreamLosses({ _ in true }) { column, length in
+        for stream in 0..<text.count {
+          for t in 0..<length {
+            losses[stream * text.columns + column + t + 1] = Float(pass.loss(ofStream: stream, at: t))
+          }
+        }
+      }
+    }
+    return (evaluation(sums!), losses)
+  }
 
   /// `wanted` streams, or as many as a text of `count` units allows.
   public static func streams(wanted: Int, count: Int) -> Int {

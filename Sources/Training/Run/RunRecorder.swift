@@ -130,6 +130,8 @@ final class RunRecorder {
     observer.epochEnded(line, isBest: isBest)
   }
 
+  func ranksCompared(_ balance: RankBalance) { observer.ranksCompared(balance) }
+
   func histogramsCollected(_ histograms: [TensorHistogram]) {
     observer.histogramsCollected(histograms, step: trainer.progress.step)
   }
@@ -137,16 +139,22 @@ final class RunRecorder {
   /// - Parameter isInterrupted: asked after each character.
   func sample(epoch: Int, isInterrupted: () -> Bool) {
     guard config.sampleLength > 0 else { return }
-    var sampler = Sampler(
-      trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
-      seed: config.seed, number: epoch)
-    var bytes: [UInt8] = []
-    let writer = TokenWriter(text.vocabulary, unit: config.unit)
-    sampler.write(config.sampleLength, writer, while: { !isInterrupted() }) { bytes += $0 }
-    if isInterrupted() { return }
-    let sample = String(decoding: bytes, as: UTF8.self)
-    samples.add("\(RunDirectory.samplesHeader)\(epoch)\n\(sample)\n")
-    observer.sampled(sample)
+    do {
+      let sampler = try Sampler(
+        trainer.trained, prime: [text.vocabulary.defaultPrime], options: SamplingOptions(),
+        seed: config.seed, numbers: epoch..<epoch + 1, trainer.compute)
+      var writer = TokenWriter(text.vocabulary, unit: config.unit)
+      var bytes: [UInt8] = []
+      for _ in 0..<config.sampleLength {
+        if isInterrupted() { return }
+        bytes += writer.write(sampler.next()[0].token)
+      }
+      let sample = String(decoding: bytes + writer.flush(), as: UTF8.self)
+      samples.add("\(RunDirectory.samplesHeader)\(epoch)\n\(sample)\n")
+      observer.sampled(sample)
+    } catch {
+      logger.warning("no sample: \(error)")
+    }
   }
 
   // MARK: Checkpoints

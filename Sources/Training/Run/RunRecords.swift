@@ -111,11 +111,30 @@ public struct RunSummary: Sendable {
   public let resumedAtStep: Int?
 }
 
+/// How evenly the ranks share the work.
+public struct RankBalance: Equatable, Sendable {
+  /// The mean of the ranks' times of computing over the longest, above 0; 1 where none waits for another.
+  public let evenness: Double
+  /// The one that computes longest.
+  public let slowestRank: Int
+
+  /// - Parameter seconds: that each rank has computed over the same steps; nil where nobody has.
+  public init?(seconds: [Double]) {
+    guard let slowest = seconds.indices.max(by: { seconds[$0] < seconds[$1] }), seconds[slowest] > 0 else {
+      return nil
+    }
+    slowestRank = slowest
+    evenness = seconds.reduce(0, +) / Double(seconds.count) / seconds[slowest]
+  }
+}
+
 /// Whoever shows a run to the user. Called on rank 0 only.
 public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
   /// - Parameter fraction: how much of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
+  /// Now and then, where there are several ranks.
+  func ranksCompared(_ balance: RankBalance)
   /// - Parameter fraction: how much is done of the characters to predict; 0 at the start.
   func validationAdvanced(fraction: Double, of characters: Int)
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)

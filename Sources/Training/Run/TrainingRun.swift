@@ -19,6 +19,8 @@ public final class TrainingRun {
   private var hasCalledRoot = false
   private let resumesRun: Bool
   private let epochsOfLastPhase: Int?
+  /// What this rank had computed when the ranks were compared last.
+  private var comparedSeconds = 0.0
   /// What this rank's phases had taken by the end of the last epoch, in seconds, and then in that epoch.
   private var notedPhases = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
   private var phasesOfEpoch = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
@@ -202,6 +204,14 @@ public final class TrainingRun {
     return seconds.contains { $1.contains { $0 > 0 } } ? Dictionary(uniqueKeysWithValues: seconds) : nil
   }
 
+  /// How long the ranks have computed since they were compared last.
+  private func compareRanks() throws {
+    guard world.size > 1, let computing = trainer.clock?.secondsComputing else { return }
+    let seconds: [Double] = try world.allGather(computing - comparedSeconds)
+    comparedSeconds = computing
+    if let balance = RankBalance(seconds: seconds) { recorder?.ranksCompared(balance) }
+  }
+
   private func step() throws -> Trainer.StepRecord {
     let clock = ContinuousClock()
     let start = clock.now
@@ -215,7 +225,10 @@ public final class TrainingRun {
     if !record.isFinite {
       logger.warning("step \(record.step + 1): loss or gradient is not finite, step skipped on all ranks")
     }
-    if trainer.progress.step % config.checkEvery == 0 { try trainer.checkRanksAgree() }
+    if trainer.progress.step % config.checkEvery == 0 {
+      try trainer.checkRanksAgree()
+      try compareRanks()
+    }
     if endsCycle { try save { [$0.cycleName, "last"] } }
     return record
   }

@@ -3,73 +3,106 @@ import Glibc
 import Kernels
 import Text
 
-/// Writes text with a model: one stream, from a zero state, one character at a time.
-public struct Sampler {
-  private let parameters: ParameterSet
+/// Writes texts with a model, one stream for each, side by side from a zero state, one character at a time. What a stream writes does not depend
+/// on those beside it.
+public final class Sampler {
   private let options: SamplingOptions
   private let random: RandomSource
-  /// Which of several samples this is; each draws other random numbers.
-  private let number: Int
+  /// Which samples these are; each draws other random numbers.
+  private let numbers: Range<Int>
 
-  private var state: StreamState
-  private var logits: [Float] = []
+  private let pass: WindowPass
+  private let state: HiddenState
+  /// `[B, V]`, for the character that comes next.
+  private var logits: Matrix
   private var drawn = 0
-  /// What ``SamplingOptions/refeedsWindow`` feeds again.
-  private var window: [UInt16]
+  /// What ``SamplingOptions/refeedsWindow`` feeds again: `[B]` for each time.
+  private var window: [[UInt16]]
 
-  /// - Parameter prime: the text to go on from, at least one token.
-  public init(
-    _ parameters: ParameterSet, prime: [UInt16], options: SamplingOptions, seed: UInt64, number: Int = 0
-  ) {
-    precondition(!prime.isEmpty)
-    self.parameters = parameters
-    self.options = options
-    self.number = number
-    random = RandomSource(seed: seed)
-    state = parameters.initialStreamState()
-    window = prime
-    for token in prime { logits = parameters.step(token, &state) }
+  /// A character that was chosen.
+  public struct Choice: Equatable, Sendable {
+    /// Never `<unk>` or `<pad>`, which are no text, unless the model knows nothing else.
+    public let token: UInt16
+    /// That the model gave it, whatever the options made of that.
+    public let probability: Double
   }
 
-  /// The next token. Never `<unk>` or `<pad>`, which are no text.
-  public mutating func next() -> UInt16 {
-    let token = choose()
+  /// The samples that are best written at a time: with more the model does not become faster.
+  public static let mostAtOnce = 64
+
+  private static let windowLength = 32
+
+  /// - Parameters:
+  ///   - prime: the text to go on from, at least one token.
+  ///   - numbers: of the samples to write, at least one.
+  /// - Throws: ``MemoryError``.
+  public init(
+    _ parameters: ParameterSet, prime: [UInt16], options: SamplingOptions, seed: UInt64,
+    numbers: Range<Int> = 0..<1, _ compute: Compute
+  ) throws {
+    precondition(!prime.isEmpty && !numbers.isEmpty)
+    self.options = options
+    self.numbers = numbers
+    random = RandomSource(seed: seed)
+    let capacity = min(prime.count, Self.windowLength)
+    // The packed weights.
+    try parameters.config.requireMemory(copies: 1, streams: numbers.count, length: capacity)
+    pass = WindowPass(
+      parameters, streams: numbers.count, capacity: capacity, weightsAreFixed: true, compute)
+    state = HiddenState(parameters.config, streams: numbers.count)
+    window = prime.map { [UInt16](repeating: $0, count: numbers.count) }
+    logits = Self.read(window, pass, state)
+  }
+
+  /// The next character of each sample.
+  public func next() -> [Choice] {
+    let choices = numbers.indices.map(choose)
+    drawn += 1
+    let tokens = choices.map(\.token)
     if options.refeedsWindow {
       window.removeFirst()
-      window.append(token)
-      for token in window { logits = parameters.step(token, &state) }
+      window.append(tokens)
+      logits = Self.read(window, pass, state)
     } else {
-      logits = parameters.step(token, &state)
+      logits = Self.read([tokens], pass, state)
     }
-    return token
+    return choices
   }
 
-  /// Hands the text of the next `count` tokens to `output`, token by token.
-  public mutating func write(
-    _ count: Int, _ writer: TokenWriter, while isWanted: () -> Bool = { true }, to output: ([UInt8]) -> Void
-  ) {
-    var writer = writer
-    for _ in 0..<count where isWanted() { output(writer.write(next())) }
-    output(writer.flush())
+  /// Reads `[B]` tokens for each time and returns the logits `[B, V]` of the tokens that follow.
+  private static func read(_ tokens: [[UInt16]], _ pass: WindowPass, _ state: borrowing HiddenState) -> Matrix
+  {
+    var last: Matrix?
+    for start in stride(from: 0, to: tokens.count, by: pass.capacity) {
+      let part = tokens[start..<min(tokens.count, start + pass.capacity)]
+      let logits = withoutSubnormals { pass.forward(Array(part.joined()), state: state) }
+      last = logits.rows((part.count - 1) * pass.streams..<part.count * pass.streams)
+    }
+    return last!
   }
 
-  private mutating func choose() -> UInt16 {
+  private func choose(_ number: Int) -> Choice {
+    let logits = logits.row(number - numbers.lowerBound)
     var candidates = (0..<logits.count).filter { $0 != Vocabulary.unknown && $0 != Vocabulary.padding }
-    if candidates.isEmpty { return Vocabulary.unknown }
+    if candidates.isEmpty { return Choice(token: Vocabulary.unknown, probability: 1) }
     candidates.sort { (logits[$1], $0) < (logits[$0], $1) }
-    if options.temperature == 0 { return UInt16(candidates[0]) }
-    if let topK = options.topK { candidates = Array(candidates.prefix(topK)) }
     let best = Double(logits[candidates[0]])
+    let sum = (0..<logits.count).reduce(0) { $0 + exp(Double(logits[$1]) - best) }
+    func choice(_ index: Int) -> Choice {
+      let token = candidates[index]
+      return Choice(token: UInt16(token), probability: exp(Double(logits[token]) - best) / sum)
+    }
+    if options.temperature == 0 { return choice(0) }
+    if let topK = options.topK { candidates = Array(candidates.prefix(topK)) }
     var weights = candidates.map { exp((Double(logits[$0]) - best) / options.temperature) }
     if let topP = options.topP { weights = Self.nucleus(weights, topP) }
     let site = RandomSource.Site(step: drawn, stream: number)
-    drawn += 1
     var left = random.uniform(.sampling, site) * weights.reduce(0, +)
     for (index, weight) in weights.enumerated() {
       left -= weight
-      if left < 0 { return UInt16(candidates[index]) }
+      if left < 0 { return choice(index) }
     }
-    return UInt16(candidates[weights.count - 1])
+    return choice(weights.count - 1)
   }
 
   /// The shortest start of the falling `weights` that has `topP` of their sum. Source: Holtzman et al.,

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Glibc
 import Kernels
+import Storage
 import Text
 import Training
 
@@ -11,6 +13,8 @@ struct EvalCommand: ParsableCommand {
       The text is split into streams of equal length; what is left over at its end is not used. The first character of each is given, the others are predicted.
 
       $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt
+      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --heatmap other.html --surprising 10
+      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --dynamic 0.1
       """)
 
   @OptionGroup var model: ModelFileOption
@@ -21,43 +25,142 @@ struct EvalCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Streams to split the text into, each from a zero state, at least 1. Default: as in training, at most what the text allows.",
+      "Streams to split the text into, each from a zero state, at least 1. Default: as in training, at most what the text allows; 1 with --heatmap, "
+        + "--surprising or --dynamic.",
       valueName: "n"), transform: Number.whole)
   var bs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write what each character cost to this file: a page in colours if it ends in .html, a table if in .csv. Default: none.",
+      valueName: "file"))
+  var heatmap: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Show the N passages of 40 characters that are predicted worst, 1 to 1000. Default: none.",
+      valueName: "n"),
+    transform: Number.whole)
+  var surprising: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Go on learning while reading (dynamic evaluation): the rate of plain gradient descent on every 20 characters once they are predicted, above 0. The "
+        + "checkpoint stays as it is. Default: off.", valueName: "lr"),
+    transform: Number.real)
+  var dynamic: Double?
 
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  private static let passagesOnPage = 10
+
   func run() throws {
-    if let bs, !(1...TrainingConfig.maximumStreams).contains(bs) {
-      throw OptionError(option: "bs", expected: "1 to \(TrainingConfig.maximumStreams)", found: "\(bs)")
-    }
+    try checkValues()
     let checkpoint = try model.load()
     let source = TextSource.path(data)
     let tokens = try Tokens(
       source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
-    let streams =
-      bs ?? Evaluator.streams(wanted: checkpoint.card.streams ?? TrainingConfig().bs, count: tokens.count)
+    if let heatmap, heatmap.hasSuffix(".html"), tokens.count > HeatMap.mostOnPage {
+      throw OptionError(
+        option: "heatmap",
+        expected: "a text of at most \(grouped(HeatMap.mostOnPage)) characters for a page, or a .csv",
+        found: "\(grouped(tokens.count)) characters")
+    }
     let unknown = tokens.unknownCount
     if unknown > 0 {
       Terminal.writeError(
         "chartrain-dist: warning: the model does not know \(grouped(unknown)) of \(grouped(tokens.count)) characters: "
           + "read as <unk>")
     }
-    let parameters = try checkpoint.loadParameters()
-    let evaluation = try Evaluator(parameters, tokens, streams: streams, name: source.name, Compute(.fastest))
-      .evaluate()
-    let leftOver = tokens.count % streams
+    let streams = streams(checkpoint, tokens)
+    let evaluator = try Evaluator(
+      try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
+      learningRate: dynamic.map(Float.init), Compute(.fastest))
+    let (evaluation, losses) = evaluator.evaluateEachCharacter()
+    if let dynamic, !evaluation.natsPerCharacter.isFinite {
+      throw OptionError(
+        option: "dynamic", expected: "a rate at which the loss stays finite", found: "\(dynamic)")
+    }
+    let map = HeatMap(
+      tokens: tokens, vocabulary: checkpoint.vocabulary, unit: checkpoint.card.format.unit, losses: losses)
+    let passages = SurprisingPassage.worst(losses, count: max(surprising ?? 0, Self.passagesOnPage))
+    let facts = facts(evaluation, streams: streams, leftOver: tokens.count % streams)
+    if let heatmap {
+      try write(
+        map, to: heatmap, [("model", checkpoint.file.path)] + facts,
+        Array(passages.prefix(surprising ?? Self.passagesOnPage)), of: source)
+    }
+    let asked = surprising.map { passages.prefix($0).map { ($0, map.passage($0.characters)) } }
     if json {
       return print(
-        try evaluation.jsonLine(streams: streams, unknownCharacters: unknown, charactersLeftOver: leftOver))
+        try evaluation.jsonLine(
+          streams: streams, unknownCharacters: unknown, charactersLeftOver: tokens.count % streams,
+          dynamicRate: dynamic, passages: asked))
     }
-    print(
-      """
-      nats per character   \(fixed(evaluation.natsPerCharacter, 6))
-      bits per character   \(fixed(evaluation.bitsPerCharacter, 6))
-      perplexity           \(fixed(evaluation.perplexity, 6))
-      characters           \(grouped(evaluation.characters)) predicted in \(streams) \(streams == 1 ? "stream" : "streams")\(leftOver == 0 ? "" : ", \(leftOver) at the end left over")
-      """)
+    for (name, value) in facts { print(name.rightPadded(21) + value) }
+    if let asked {
+      print("\nbits/char    position  passage")
+      for (passage, text) in asked {
+        print(
+          fixed(passage.bitsPerCharacter, 2).leftPadded(9)
+            + grouped(passage.characters.lowerBound).leftPadded(12) + "  " + text)
+      }
+    }
+    if let heatmap { print("\nwrote \(heatmap)") }
+  }
+
+  private func checkValues() throws {
+    if let bs, !(1...TrainingConfig.maximumStreams).contains(bs) {
+      throw OptionError(option: "bs", expected: "1 to \(TrainingConfig.maximumStreams)", found: "\(bs)")
+    }
+    if let surprising, !(1...1000).contains(surprising) {
+      throw OptionError(option: "surprising", expected: "1 to 1000", found: "\(surprising)")
+    }
+    if let dynamic, !(dynamic > 0 && dynamic.isFinite) {
+      throw OptionError(option: "dynamic", expected: "a finite number above 0", found: "\(dynamic)")
+    }
+    if let heatmap { try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap") }
+  }
+
+  private func streams(_ checkpoint: Checkpoint, _ tokens: Tokens) -> Int {
+    if let bs { return bs }
+    if heatmap != nil || surprising != nil || dynamic != nil { return 1 }
+    return Evaluator.streams(wanted: checkpoint.card.streams ?? TrainingConfig().bs, count: tokens.count)
+  }
+
+  private func facts(_ evaluation: Evaluation, streams: Int, leftOver: Int) -> [(String, String)] {
+    [
+      ("nats per character", fixed(evaluation.natsPerCharacter, 6)),
+      ("bits per character", fixed(evaluation.bitsPerCharacter, 6)),
+      ("perplexity", fixed(evaluation.perplexity, 6)),
+      (
+        "characters",
+        "\(grouped(evaluation.characters)) predicted in \(streams) \(streams == 1 ? "stream" : "streams")"
+          + (leftOver == 0 ? "" : ", \(leftOver) at the end left over")
+      ),
+    ]
+  }
+
+  private func write(
+    _ map: HeatMap, to path: String, _ facts: [(String, String)], _ passages: [SurprisingPassage],
+    of source: TextSource
+  ) throws {
+    guard path.hasSuffix(".html") else {
+      return try writeAtomically(to: path) { file in
+        var lines = ""
+        try map.writeTable { line in
+          lines += line
+          guard lines.utf8.count > 1 << 16 else { return }
+          try file.write(lines)
+          lines = ""
+        }
+        try file.write(lines)
+      }
+    }
+    let page = map.page(title: "\(source.name), predicted", facts: facts, passages: passages)
+    try writeAtomically(to: path) { try $0.write(page) }
   }
 }

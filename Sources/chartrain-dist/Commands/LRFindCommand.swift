@@ -59,14 +59,14 @@ struct LRFindCommand: RankedCommand {
       let directory = try world.onRoot { try RunDirectory(creating: config.runDir) }
       let finder = RateFinder(
         rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))
-      var bar = config.quiet ? nil : try training.progressBar(world)
+      var progress = config.quiet ? nil : try training.progressDisplay(world)
       let outcome = try finder.run(trainer) { point in
-        bar?.show(
+        progress?.show(
           "lr-find", fraction: Double(point.step) / Double(finder.steps),
           detail:
             "rate \(scientific(point.learningRate))  loss \(point.smoothedLoss.map { fixed($0, 4) } ?? "-")")
       }
-      bar?.clear()
+      progress?.clear()
       try world.onRoot { try write(outcome, directory!, quiet: config.quiet) }
       return EXIT_SUCCESS
     }

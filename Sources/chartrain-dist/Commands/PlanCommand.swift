@@ -75,11 +75,11 @@ struct PlanCommand: RankedCommand {
       world.set(config.stallLimits)
       try world.onRoot { try checkPlaces(world.hosts) }
       let cores = try world.allGather(self.cores ?? available).min()!
-      var bar = try training.progressBar(world)
+      var progress = json ? nil : try training.progressDisplay(world)
       let plan = try ScalingPlan(config, cores: cores, network: network, world) {
-        bar?.show("measuring", fraction: $0, detail: "")
+        progress?.show("measuring", fraction: $0, detail: "")
       }
-      bar?.clear()
+      progress?.clear()
       try world.onRoot { print(json ? try plan.json : page(plan, config)) }
       return EXIT_SUCCESS
     }

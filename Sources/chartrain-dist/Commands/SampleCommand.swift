@@ -1,15 +1,26 @@
 import ArgumentParser
+import CharModel
 import Glibc
+import Kernels
 import Text
 import Training
 
 struct SampleCommand: ParsableCommand {
+  enum Coloring: String, CaseIterable, Sendable {
+    case auto
+    case always
+    case never
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "sample",
     abstract: "Write text with a trained model.",
     discussion: """
       $ chartrain-dist sample --checkpoint RUN_DIR --prime 'The '
       $ chartrain-dist sample --checkpoint FILE --length 500 --temperature 0.8 --top-k 40 --top-p 0.95 --seed 7 --count 3
+      $ chartrain-dist sample --checkpoint RUN_DIR --interactive --color auto
+
+      Samples are written side by side, 64 at a time, and shown one after the other; what each says depends on its number and --seed, not on --count.
       """)
 
   @OptionGroup var model: ModelFileOption
@@ -21,9 +32,10 @@ struct SampleCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Characters to write, at least 0. Default: 1000.", valueName: "n"),
+    help: ArgumentHelp(
+      "Characters to write, at least 0. Default: 1000; with --interactive 200 at a time.", valueName: "n"),
     transform: Number.whole)
-  var length = 1000
+  var length: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -70,6 +82,18 @@ struct SampleCommand: ParsableCommand {
   )
   var refeedWindow = false
 
+  @Flag(
+    help:
+      "Type the start of a text, see it go on; an empty line lets it go on further. Ctrl-C ends the model's turn, Ctrl-D the program. On a terminal lines can be edited and come back with the arrow keys."
+  )
+  var interactive = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Colour each character by how unlikely the model found it: 'auto' on a terminal unless NO_COLOR is set, 'always', 'never'. Default: never.",
+      valueName: "when"), transform: Choice.of(Coloring.self))
+  var color = Coloring.never
+
   @Flag(help: "Write control characters as they are; only where the output is no terminal.")
   var raw = false
 
@@ -77,39 +101,91 @@ struct SampleCommand: ParsableCommand {
     if raw, isatty(STDOUT_FILENO) == 1 {
       throw ValidationError("--raw: expected an output that is no terminal, such as a file")
     }
+    if interactive, prime != nil || count > 1 {
+      throw ValidationError(
+        "--interactive: expected no \(prime != nil ? "--prime" : "--count"), whose place the lines take that are typed"
+      )
+    }
   }
 
   func run() throws {
-    if length < 0 { throw OptionError(option: "length", expected: "at least 0", found: "\(length)") }
+    if let length, length < 0 {
+      throw OptionError(option: "length", expected: "at least 0", found: "\(length)")
+    }
     if until == "" { throw OptionError(option: "until", expected: "a text", found: "nothing") }
     if count < 1 { throw OptionError(option: "count", expected: "at least 1", found: "\(count)") }
     try options.checkValues()
     let checkpoint = try model.load()
     let parameters = try checkpoint.loadParameters()
-    let vocabulary = checkpoint.vocabulary
-    let primeTokens = try prime.map {
-      try Tokens(prime: $0, format: checkpoint.card.format, vocabulary: vocabulary)
+    if interactive {
+      try Conversation(
+        sampler: { line, number in
+          let prime = try tokens(line, checkpoint)
+          let sampler = try Sampler(
+            parameters, prime: start(prime, checkpoint), options: options, seed: seed,
+            numbers: number..<number + 1, Compute(.fastest))
+          return (sampler, prime)
+        }, newText: { newText(checkpoint) }, length: length ?? 200
+      ).run()
+    } else {
+      try writeSamples(checkpoint, parameters)
     }
-    let given = primeTokens.map { tokens in (0..<tokens.count).map { tokens[$0] } } ?? []
-    let unknown = given.count { $0 == Vocabulary.unknown }
-    if unknown > 0 {
+    if hasColors { Terminal.write("\n" + SampleText.legend + "\n") }
+  }
+
+  private func writeSamples(_ checkpoint: Checkpoint, _ parameters: ParameterSet) throws {
+    let given = try prime.map { try tokens($0, checkpoint) } ?? []
+    for first in stride(from: 0, to: count, by: Sampler.mostAtOnce) {
+      let numbers = first..<min(count, first + Sampler.mostAtOnce)
+      let sampler = try Sampler(
+        parameters, prime: start(given, checkpoint), options: options, seed: seed, numbers: numbers,
+        Compute(.fastest))
+      var texts = numbers.map { _ in newText(checkpoint) }
+      // The first is shown as it comes, the others then.
+      var waiting = numbers.map { _ in [UInt8]() }
+      func show(_ bytes: [UInt8], _ index: Int) {
+        if index == 0 { Terminal.write(bytes) } else { waiting[index] += bytes }
+      }
+      for index in texts.indices {
+        if count > 1 { show(Array("--- sample \(numbers.lowerBound + index + 1)\n".utf8), index) }
+        for token in given { show(texts[index].give(token), index) }
+      }
+      for _ in 0..<(length ?? 1000) where !texts.allSatisfy(\.isOver) {
+        for (index, choice) in sampler.next().enumerated() { show(texts[index].add(choice), index) }
+      }
+      for index in texts.indices {
+        show(texts[index].flush() + Array("\n".utf8), index)
+        Terminal.write(waiting[index])
+      }
+    }
+  }
+
+  /// What the model reads first, also where nothing is given.
+  private func start(_ given: [UInt16], _ checkpoint: Checkpoint) -> [UInt16] {
+    given.isEmpty ? [checkpoint.vocabulary.defaultPrime] : given
+  }
+
+  private func newText(_ checkpoint: Checkpoint) -> SampleText {
+    SampleText(
+      TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit, raw: raw), hasColors: hasColors,
+      until: until)
+  }
+
+  private func tokens(_ prime: String, _ checkpoint: Checkpoint) throws -> [UInt16] {
+    let tokens = try Tokens(prime: prime, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
+    if tokens.unknownCount > 0 {
       Terminal.writeError(
-        "chartrain-dist: warning: the model does not know \(unknown) of the prime's characters: read as <unk>, shown as \u{FFFD}"
+        "chartrain-dist: warning: the model does not know \(tokens.unknownCount) of the prime's characters: read as <unk>, shown as \u{FFFD}"
       )
     }
-    for number in 0..<count {
-      if count > 1 { Terminal.write("--- sample \(number + 1)\n") }
-      var writer = TokenWriter(vocabulary, unit: checkpoint.card.format.unit, raw: raw)
-      for token in given { Terminal.write(writer.write(token)) }
-      var sampler = Sampler(
-        parameters, prime: given.isEmpty ? [vocabulary.defaultPrime] : given, options: options,
-        seed: seed, number: number)
-      var end = EndOfText(until)
-      sampler.write(length, writer, while: { !end.isReached }) { bytes in
-        Terminal.write(bytes)
-        end.add(bytes)
-      }
-      Terminal.write("\n")
+    return (0..<tokens.count).map { tokens[$0] }
+  }
+
+  private var hasColors: Bool {
+    switch color {
+    case .auto: Terminal.allowsColors
+    case .always: true
+    case .never: false
     }
   }
 
@@ -120,24 +196,5 @@ struct SampleCommand: ParsableCommand {
     options.topP = topP
     options.refeedsWindow = refeedWindow
     return options
-  }
-}
-
-/// Looks out for a text in what is written.
-private struct EndOfText {
-  private let wanted: [UInt8]
-  /// The last bytes, as many as the text has.
-  private var last: [UInt8] = []
-  private(set) var isReached = false
-
-  init(_ text: String?) { wanted = Array((text ?? "").utf8) }
-
-  mutating func add(_ bytes: [UInt8]) {
-    guard !wanted.isEmpty else { return }
-    for byte in bytes {
-      if last.count == wanted.count { last.removeFirst() }
-      last.append(byte)
-      if last == wanted { isReached = true }
-    }
   }
 }

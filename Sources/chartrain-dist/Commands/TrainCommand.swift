@@ -34,7 +34,7 @@ struct TrainCommand: RankedCommand {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
-      let observer = options.observer(start.config, try options.progressBar(world), logger)
+      let observer = options.observer(start.config, try options.progressDisplay(world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       SignalRequests.begin()

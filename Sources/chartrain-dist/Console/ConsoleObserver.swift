@@ -5,7 +5,7 @@ import Training
 
 /// Shows a run on the terminal: what it is, a table with a row per epoch, a progress bar, samples.
 final class ConsoleObserver: RunObserver {
-  private var bar: ProgressBar?
+  private var progress: ProgressDisplay?
   private var entropyRate: Double?
   private var best: EpochMetrics?
   private var epochs = 0
@@ -16,9 +16,12 @@ final class ConsoleObserver: RunObserver {
   /// Exponentially smoothed, so that it can be read.
   private var charactersPerSecond: Double?
 
-  /// - Parameter bar: nil where there is no terminal to draw on.
-  init(_ bar: ProgressBar?) {
-    self.bar = bar
+  /// How evenly the ranks are at work, where there are several.
+  private var balance = ""
+
+  /// - Parameter progress: nil where somebody else writes about every step.
+  init(_ progress: ProgressDisplay?) {
+    self.progress = progress
   }
 
   func runBegan(_ summary: RunSummary) {
@@ -45,7 +48,7 @@ final class ConsoleObserver: RunObserver {
       \(header)
 
       """)
-    bar?.restart()
+    progress?.restart()
   }
 
   /// Where the ranks are, where that is more than one host.
@@ -64,23 +67,31 @@ final class ConsoleObserver: RunObserver {
     let rate = 0.9 * (charactersPerSecond ?? metrics.charactersPerSecond) + 0.1 * metrics.charactersPerSecond
     charactersPerSecond = rate
     let loss = smoothedLoss.map { "loss " + fixed($0, 4) } ?? "loss -"
-    bar?.show(
+    progress?.show(
       "epoch \(metrics.epoch)/\(epochs)", fraction: fraction,
-      detail: "\(loss)  \(grouped(Int(rate))) chars/s")
+      detail: "\(loss)  \(grouped(Int(rate))) chars/s", remark: balance)
+  }
+
+  func ranksCompared(_ balance: RankBalance) {
+    self.balance =
+      "balance \(Int(100 * balance.evenness))%"
+      + (balance.evenness < 0.9 ? ", rank \(balance.slowestRank) is slow" : "")
   }
 
   func validationAdvanced(fraction: Double, of characters: Int) {
-    guard fraction > 0, let elapsedSeconds = bar?.elapsedSeconds else { return bar?.restart() ?? () }
+    guard fraction > 0, let elapsedSeconds = progress?.elapsedSeconds else {
+      return progress?.restart() ?? ()
+    }
     let rate = grouped(Int(fraction * Double(characters) / max(elapsedSeconds, 1e-3)))
-    bar?.show("validation", fraction: fraction, detail: "\(rate) chars/s")
+    progress?.show("validation", fraction: fraction, detail: "\(rate) chars/s")
   }
 
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
-    bar?.clear()
+    progress?.clear()
     if isBest { best = metrics }
     endsWithSample = false
     Terminal.write(row(metrics) + (isBest ? "  best" : "") + "\n")
-    bar?.restart()
+    progress?.restart()
   }
 
   func sampled(_ text: String) {
@@ -92,7 +103,7 @@ final class ConsoleObserver: RunObserver {
   func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {}
 
   func runEnded(_ report: RunReport) {
-    bar?.clear()
+    progress?.clear()
     if !endsWithSample { Terminal.write("\n") }
     Terminal.write(summary(report) + "\n")
     // Of a run of some seconds it is not worth a word.

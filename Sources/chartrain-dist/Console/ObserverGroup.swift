@@ -14,6 +14,10 @@ final class ObserverGroup: RunObserver {
     }
   }
 
+  func ranksCompared(_ balance: RankBalance) {
+    for observer in observers { observer.ranksCompared(balance) }
+  }
+
   func validationAdvanced(fraction: Double, of characters: Int) {
     for observer in observers { observer.validationAdvanced(fraction: fraction, of: characters) }
   }

@@ -19,6 +19,12 @@ enum Terminal {
     return underMPI ? launcherOutput() != nil : isatty(STDOUT_FILENO) == 1
   }
 
+  /// Whether this process, without mpirun, may colour its output. See https://no-color.org.
+  static var allowsColors: Bool {
+    let isUnwanted = ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
+    return !isUnwanted && outputIsTerminal(underMPI: false)
+  }
+
   /// The terminal's width in columns, 80 where it does not say.
   static func columns(underMPI: Bool) -> Int {
     let path = underMPI ? launcherOutput() : nil

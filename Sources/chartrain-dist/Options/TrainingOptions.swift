@@ -47,16 +47,17 @@ struct TrainingOptions: ParsableArguments {
     return try RunStart(resuming: output.resume!, world, logger, apply)
   }
 
-  /// Whoever shows the run, on the terminal (with `bar`, if there is one) and in TensorBoard's file, as `config` says.
-  func observer(_ config: TrainingConfig, _ bar: ProgressBar?, _ logger: Logger) -> any RunObserver {
-    let console: any RunObserver = config.quiet ? SilentObserver() : ConsoleObserver(bar)
+  /// Whoever shows the run, in the console (with `progress`, if it may) and in TensorBoard's file, as `config` says.
+  func observer(
+    _ config: TrainingConfig, _ progress: ProgressDisplay?, _ logger: Logger
+  ) -> any RunObserver {
+    let console: any RunObserver = config.quiet ? SilentObserver() : ConsoleObserver(progress)
     return config.tensorboard ? ObserverGroup([console, TensorBoardObserver(logger)]) : console
   }
 
-  /// A bar on rank 0, where it has a terminal.
-  func progressBar(_ world: any World) throws -> ProgressBar? {
+  /// On rank 0.
+  func progressDisplay(_ world: any World) throws -> ProgressDisplay? {
     let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
-    let isWanted = world.isRoot && Terminal.outputIsTerminal(underMPI: underMPI)
-    return isWanted ? ProgressBar(underMPI: underMPI) : nil
+    return world.isRoot ? ProgressDisplay(underMPI: underMPI) : nil
   }
 }

@@ -1,0 +1,56 @@
+/// Says how far something has come: on a terminal by one line at its bottom, redrawn a few times a second; elsewhere by a line now and then.
+struct ProgressDisplay {
+  /// The terminal's columns, nil without one.
+  private let width: Int?
+  private let clock = ContinuousClock()
+  private var started: ContinuousClock.Instant
+  private var shown: ContinuousClock.Instant?
+
+  private static let intervalOfBar = Duration.milliseconds(100)
+  /// What comes more often than that has rows of its own.
+  private static let (untilFirstLine, intervalOfLines) = (Duration.seconds(10), Duration.seconds(60))
+
+  init(underMPI: Bool) {
+    width = Terminal.outputIsTerminal(underMPI: underMPI) ? Terminal.columns(underMPI: underMPI) : nil
+    started = clock.now
+  }
+
+  var elapsedSeconds: Double { (clock.now - started) / .seconds(1) }
+
+  /// Starts the time from which the rest is reckoned.
+  mutating func restart() {
+    started = clock.now
+    shown = nil
+  }
+
+  /// Shows `label`, how far it is, `detail`, the time left and `remark`, unless that would be too soon.
+  mutating func show(_ label: String, fraction: Double, detail: String, remark: String = "") {
+    let now = clock.now
+    guard isTime(now) else { return }
+    shown = now
+    let isTelling = fraction > 0 && elapsedSeconds > 0.5
+    let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / fraction) : "-"
+    let percent = "\(Int(fraction * 100))%".leftPadded(4)
+    let tail = "\(percent)  \(detail)  \(left) left" + (remark.isEmpty ? "" : "  " + remark)
+    guard let width else { return Terminal.write("\(label) \(tail)\n") }
+    func line(barWidth: Int) -> String {
+      let filled = Int((fraction * Double(barWidth)).rounded())
+      let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
+      return "\(label) [\(bar)] \(tail)"
+    }
+    let lines = [20, 10].map(line)
+    let fitting = lines.first { $0.count < width } ?? lines[1]
+    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, width - 1)))
+  }
+
+  private func isTime(_ now: ContinuousClock.Instant) -> Bool {
+    if width != nil { return shown.map { now - $0 >= Self.intervalOfBar } ?? true }
+    return shown.map { now - $0 >= Self.intervalOfLines } ?? (now - started >= Self.untilFirstLine)
+  }
+
+  /// Takes the line away from a terminal, so that something else can be written.
+  mutating func clear() {
+    if width != nil, shown != nil { Terminal.write("\r\u{1B}[K") }
+    shown = nil
+  }
+}

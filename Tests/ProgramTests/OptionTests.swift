@@ -1,0 +1,183 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// That each option does what its help says, where no other test is about it; and that there is none that no test has.
+@Suite struct OptionTests {
+  private let directory = TemporaryDirectory()
+
+  private func run(_ arguments: [String]) throws -> Program.Outcome {
+    try Program.run("chartrain-dist", arguments, currentDirectory: directory.path)
+  }
+
+  private func json(_ text: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  /// Those of a run with a small model and `more`.
+  private func resolved(_ more: [String]) throws -> [String: Any] {
+    let outcome = try run(
+      [
+        "--run-dir", "run", "--hidden", "8", "--max-steps", "1", "--validate", "none", "--weight-decay",
+        "0.01",
+      ] + more)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    defer { try? FileManager.default.removeItem(atPath: directory.path("run")) }
+    return try json(String(contentsOfFile: directory.path("run/config.json"), encoding: .utf8))
+  }
+
+  @Test func whatAConfigFileTurnsOnCanBeTurnedOff() throws {
+    let switches = [
+      "bpttJitter": "bptt-jitter", "carryStateAcrossEpochs": "carry-state-across-epochs",
+      "decoupledWeightDecay": "decoupled-weight-decay", "endToken": "end-token", "histograms": "histograms",
+      "lowercase": "lowercase", "tensorboard": "tensorboard", "verbose": "verbose",
+    ]
+    let on = Dictionary(uniqueKeysWithValues: switches.keys.map { ($0, true) })
+    directory.write(
+      "on.json", String(decoding: try JSONSerialization.data(withJSONObject: on), as: UTF8.self))
+    let asFile = try resolved(["--config", "on.json"])
+    let turnedOff = try resolved(["--config", "on.json"] + switches.values.map { "--no-" + $0 })
+    let turnedOn = try resolved(switches.values.map { "--" + $0 })
+    for key in switches.keys {
+      #expect(asFile[key] as? Bool == true, "\(key)")
+      #expect(turnedOff[key] as? Bool == false, "\(key)")
+      #expect(turnedOn[key] as? Bool == true, "\(key)")
+    }
+  }
+
+  @Test func aScheduleTakesItsNumbers() throws {
+    let cosine = try resolved([
+      "--schedule", "cosine", "--cycle-length", "2", "--cycle-mult", "3", "--epochs", "8",
+    ])
+    #expect(cosine["cycleLength"] as? Int == 2 && cosine["cycleMult"] as? Int == 3, "\(cosine)")
+    let warmUp = try run([
+      "--run-dir", "warm", "--hidden", "8", "--schedule", "warmup", "--warmup-steps", "4", "--lr", "0.004",
+      "--max-steps", "6", "--validate", "none", "--quiet",
+    ])
+    #expect(warmUp.status == 0, "\(warmUp.errors)")
+    let rates = try String(contentsOfFile: directory.path("warm/metrics.jsonl"), encoding: .utf8)
+      .split(separator: "\n").compactMap { try json(String($0))["learningRate"] as? Double }
+    #expect(rates.count == 6)
+    for (step, rate) in rates.enumerated() {
+      #expect(abs(rate - 0.001 * Double(min(step + 1, 4))) < 1e-12, "\(rates)")
+    }
+  }
+
+  /// The second epoch begins otherwise, the first does not.
+  @Test func theStateIsCarriedAcrossEpochsOrNot() throws {
+    func losses(_ more: [String]) throws -> [Double] {
+      let outcome = try run(
+        [
+          "--run-dir", "run", "--train", "text.txt", "--hidden", "8", "--bs", "4", "--bptt", "20", "--epochs",
+          "2", "--validate", "none", "--quiet", "--no-bptt-jitter",
+        ] + more)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let lines = try String(contentsOfFile: directory.path("run/metrics.jsonl"), encoding: .utf8)
+      try FileManager.default.removeItem(atPath: directory.path("run"))
+      return try lines.split(separator: "\n").map { try json(String($0)) }
+        .filter { $0["kind"] as? String == "step" }.map { try #require($0["loss"] as? Double) }
+    }
+    directory.write("text.txt", (0..<300).map { "\($0 * 7919 % 1000) " }.joined())
+    let carried = try losses(["--carry-state-across-epochs"])
+    let fresh = try losses([])
+    let half = carried.count / 2
+    #expect(carried.count == fresh.count && half > 5)
+    #expect(carried[..<half] == fresh[..<half])
+    #expect(carried[half] != fresh[half])
+  }
+
+  @Test func theRateFinderTakesItsRange() throws {
+    let outcome = try run([
+      "lr-find", "--hidden", "8", "--steps", "5", "--from", "1e-4", "--to", "1e-2", "--run-dir", "found",
+      "--quiet",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let curve = try json(String(contentsOfFile: directory.path("found/lr-find.json"), encoding: .utf8))
+    let rates = try #require(curve["points"] as? [[String: Any]]).map { $0["learningRate"] as! Double }
+    #expect(rates.count == 5 && abs(rates[0] / 1e-4 - 1) < 1e-9 && abs(rates[4] / 1e-2 - 1) < 1e-9)
+  }
+
+  @Test func planTakesTheNetworkAsItIsTold() throws {
+    func stepSeconds(latency: String) throws -> Double {
+      let outcome = try run([
+        "plan", "--hidden", "8", "--bs", "4", "--cores", "1", "--bandwidth", "1", "--latency", latency,
+        "--json",
+      ])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let rows = try #require(try json(outcome.output)["strong"] as? [[String: Any]])
+      let twoHosts = rows.first { ($0["shape"] as? [String: Any])?["hosts"] as? Int == 2 }
+      return try #require(twoHosts?["stepSeconds"] as? Double)
+    }
+    // A second each way and more.
+    #expect(try stepSeconds(latency: "1e6") > 1)
+    #expect(try stepSeconds(latency: "10") < 0.5)
+  }
+
+  @Test func benchMeasuresAsManyStepsAsItIsTold() throws {
+    let options = ["bench", "--hidden", "8", "--bs", "4", "--steps", "7", "--warm-up", "2", "--json"]
+    let outcome = try run(options)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try json(outcome.output)["steps"] as? Int == 7, "\(outcome.output)")
+  }
+
+  @Test func aRunIsShownOnce() throws {
+    _ = try run(["--run-dir", "run", "--hidden", "8", "--max-steps", "3", "--validate", "none", "--quiet"])
+    let command = "\(Program.path("chartrain-dist")) watch run --once"
+    let outcome = try Program.run(
+      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0 && outcome.output.contains("not going on"), "\(outcome.output)")
+  }
+
+  @Test func controlCharactersAreWrittenAsTheyAreOnlyToFiles() throws {
+    directory.write("text.txt", String(repeating: "a\u{1B}", count: 400))
+    _ = try run([
+      "--run-dir", "run", "--train", "text.txt", "--hidden", "8", "--bs", "4", "--max-steps", "20", "--quiet",
+    ])
+    let sample = ["sample", "--checkpoint", "run", "--length", "50", "--prime", "a"]
+    #expect(try run(sample).output.contains("␛"))
+    let raw = try run(sample + ["--raw"])
+    #expect(raw.output.contains("\u{1B}") && !raw.output.contains("␛"))
+    let command = ([Program.path("chartrain-dist")] + sample + ["--raw"]).joined(separator: " ")
+    let refused = try Program.run(
+      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
+      currentDirectory: directory.path)
+    #expect(refused.status == 64 && refused.output.contains("no terminal"), "\(refused.output)")
+  }
+
+  @Test func aBreakpointNeedsADebugger() throws {
+    let outcome = try run(["debug", "--hidden", "8", "--break-at", "2"])
+    #expect(outcome.status == 64 && outcome.errors.contains("expected a debugger"), "\(outcome.errors)")
+  }
+
+  @Test(.enabled(if: Outside.program("gdb") != nil, "no gdb"))
+  func aBreakpointStopsInTheDebugger() throws {
+    let outcome = try Program.run(
+      [
+        "gdb", "--batch", "-nx", "-ex", "run", "-ex", "info threads", "-ex", "kill", "--args",
+        Program.path("chartrain-dist"), "debug", "--ranks", "2", "--hidden", "8", "--bs", "8", "--break-at",
+        "2", "--run-dir", "run",
+      ], currentDirectory: directory.path)
+    #expect(outcome.output.contains("SIGTRAP"), "\(outcome.output) \(outcome.errors)")
+  }
+
+  /// Every option of every command, in the words in which a test gives it.
+  @Test func everyOptionHasATest() throws {
+    let tests = try #require(FileManager.default.enumerator(atPath: Outside.top + "/Tests"))
+      .compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }
+      .map { try String(contentsOfFile: Outside.top + "/Tests/" + $0, encoding: .utf8) }.joined()
+    let top = try run(["--help"]).output
+    let commands = try #require(top.components(separatedBy: "SUBCOMMANDS:").last).split(separator: "\n")
+      .compactMap { $0.firstMatch(of: #/^ {2}([a-z-]+) /#).map { String($0.1) } }
+    #expect(commands.count > 10)
+    for command in commands {
+      let help = try run([command, "--help"]).output
+      let options = help.matches(of: #/^ {2}(?:-h, )?(--[a-z-]+)/#.anchorsMatchLineEndings()).map(\.1)
+      #expect(options.count >= 2, "\(command)")
+      for option in options {
+        let words = try Regex("[ \"]\(option)[ \"=]")
+        #expect(tests.contains(words), "\(command) \(option)")
+      }
+    }
+  }
+}
