@@ -160,7 +160,7 @@ struct EvalCommand: ParsableCommand {
         try file.write(lines)
       }
     }
-    let page = map.page(title: "\(source.name), predicted", facts: facts, passages: passages)
+    let page = map.page(title: "How \(source.name) is predicted", facts: facts, passages: passages)
     try writeAtomically(to: path) { try $0.write(page) }
   }
 }

@@ -1,0 +1,115 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The pages that the program writes, in a browser without a window.
+@Suite(.enabled(if: Outside.program("chromium") != nil, "no Chromium"))
+struct BrowserTests {
+  private let directory = TemporaryDirectory()
+
+  init() throws {
+    directory.write("text.txt", (0..<1500).map { "\($0 * $0 % 499) is <b>\($0 * 31 % 97)</b>\n" }.joined())
+    for (name, rate) in [("first", "0.003"), ("second", "0.01")] {
+      try run([
+        "--run-dir", name, "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
+        "3",
+        "--lr", rate, "--sample-length", "200", "--quiet",
+      ])
+    }
+  }
+
+  private func run(_ arguments: [String]) throws {
+    let outcome = try Program.run("chartrain-dist", arguments, currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
+  /// What a page is like once its script has run.
+  private struct Page: Decodable {
+    let errors: [String]
+    /// Of the whole page and of the window, in CSS pixels.
+    let width, windowWidth: Double
+    let isDark: Bool
+    let text: String
+    let lines, tables, rows, links: Int
+    let ground: String
+  }
+
+  /// Loads a page, as others would have it, and lets it tell.
+  private func load(_ name: String, width: Int, dark: Bool) throws -> Page {
+    let page = try String(contentsOfFile: directory.path(name), encoding: .utf8)
+    let probe = """
+      <script>
+      addEventListener("load", () => setTimeout(() => {
+        const count = (what) => document.querySelectorAll(what).length;
+        const result = {
+          errors, width: document.documentElement.scrollWidth, windowWidth: innerWidth,
+          isDark: matchMedia("(prefers-color-scheme: dark)").matches, text: document.body.innerText,
+          lines: count("svg path, svg polyline"), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"),
+          ground: getComputedStyle(document.body).backgroundColor,
+        };
+        document.body.replaceChildren(document.createTextNode("result:" + encodeURIComponent(JSON.stringify(result)) + ":end"));
+      }, 300));
+      </script>
+      """
+    let watch = """
+      <script>
+      const errors = [];
+      addEventListener("error", (event) => errors.push(event.message));
+      addEventListener("securitypolicyviolation", (event) => errors.push(event.blockedURI));
+      </script>
+      """
+    // The page's own policy is not to stop the probe.
+    let open = page.replacing(
+      "default-src 'none'; style-src", with: "default-src 'none'; script-src 'unsafe-inline'; style-src")
+    directory.write(
+      "probed-\(name)",
+      open.replacing("<title>", with: watch + "<title>").replacing("</body>", with: probe + "</body>"))
+    let outcome = try Program.run(
+      [
+        Outside.program("chromium")!, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+        "--user-data-dir=" + directory.path("browser"), "--window-size=\(width),900",
+        "--blink-settings=preferredColorScheme=\(dark ? 0 : 1)", "--virtual-time-budget=4000", "--dump-dom",
+        "file://" + directory.path("probed-\(name)"),
+      ], secondsAllowed: 60)
+    let start = try #require(outcome.output.range(of: "result:")?.upperBound, "\(outcome.errors)")
+    let end = try #require(outcome.output.range(of: ":end")?.lowerBound)
+    let json = try #require(String(outcome.output[start..<end]).removingPercentEncoding)
+    return try JSONDecoder().decode(Page.self, from: Data(json.utf8))
+  }
+
+  /// On a desk and on a telephone (the narrowest window that Chromium makes is 500 wide), light and dark.
+  @Test(arguments: [1200, 500], [false, true])
+  func theReportIsReadable(width: Int, dark: Bool) throws {
+    try run(["report", "first", "second", "--to", "report.html"])
+    let page = try load("report.html", width: width, dark: dark)
+    #expect(page.errors.isEmpty, "\(page.errors)")
+    #expect(
+      page.windowWidth == Double(width) && page.width <= page.windowWidth, "it must be scrolled sideways")
+    #expect(page.isDark == dark)
+    for word in ["first", "second", "Loss", "Learning rate", "epoch", "best"] {
+      #expect(page.text.contains(word), "\(word)")
+    }
+    for word in ["undefined", "NaN", "[object"] { #expect(!page.text.contains(word), "\(word)") }
+    // Two lines in each of some charts, and a row for each epoch.
+    #expect(page.lines >= 6 && page.tables >= 2 && page.rows >= 6)
+    #expect(page.links >= 4, "links to checkpoints")
+    #expect(isDark(page.ground) == dark, "\(page.ground)")
+  }
+
+  @Test(arguments: [1200, 500], [false, true])
+  func theHeatMapIsReadable(width: Int, dark: Bool) throws {
+    try run(["eval", "--checkpoint", "first", "--data", "text.txt", "--heatmap", "map.html"])
+    let page = try load("map.html", width: width, dark: dark)
+    #expect(page.errors.isEmpty, "\(page.errors)")
+    #expect(
+      page.windowWidth == Double(width) && page.width <= page.windowWidth, "it must be scrolled sideways")
+    #expect(page.rows == 10 && page.links == 10)
+    #expect(page.text.contains("is <b>") && page.text.contains("bits per character"))
+    #expect(isDark(page.ground) == dark, "\(page.ground)")
+  }
+
+  /// Of a colour such as `rgb(14, 18, 22)`.
+  private func isDark(_ color: String) -> Bool {
+    color.matches(of: /[0-9]+/).prefix(3).reduce(0) { $0 + Int($1.0)! } < 3 * 128
+  }
+}
