@@ -180,7 +180,7 @@ shorten_paragraphs() {
     elif [ -n "$inside" ]; then
       text+=" $line" paragraph+=$line$'\n'
     # What Open MPI says where a signal passes through it, and where another rank of this machine has gone.
-    elif [[ $line != "mpirun: Forwarding signal"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
+    elif [[ $line != "mpirun: Forwarding signal"* && $line != *"plm:rsh: Warning: setpgid"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
       printf '%s\n' "$line"
       [[ $line != *"gives up: no sign of life from"* ]] || kill -ALRM "$1"
       [[ ! $line =~ rank\ ([0-9]+)\ on\ .*\ left\ the\ run\ with ]] || left+="${BASH_REMATCH[1]} "

@@ -155,7 +155,8 @@ import Testing
     try program.wait { (try? page().contains("best")) == true }
     let page1 = try page()
     #expect(
-      page1.contains("going on") && page1.contains("chars/s") && page1.contains("slowest rank"), "\(page1)")
+      page1.contains("going on") && page1.contains("chars/s")
+        && page1.contains("ranks in that epoch: balance "), "\(page1)")
     #expect(page1.contains("sample after epoch"), "\(page1)")
     #expect(page1.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) }, "\(page1)")
     kill(program.process, SIGUSR1)

@@ -14,7 +14,7 @@ struct EvalCommand: ParsableCommand {
 
       $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt
       $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --heatmap other.html --surprising 10
-      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --dynamic 0.1
+      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --dynamic 0.01
       """)
 
   @OptionGroup var model: ModelFileOption

@@ -105,13 +105,10 @@ private struct RunView {
     }
     // The time outside the reduction, in which ranks wait for the slowest.
     let phases = PhaseClock.Phase.allCases.filter { $0 != .reduce }.compactMap { last.phaseSeconds?["\($0)"] }
-    if let count = phases.first?.count, count > 1 {
-      let work = (0..<count).map { rank in phases.reduce(0) { $0 + $1[rank] } }
-      let slowest = work.indices.max { work[$0] < work[$1] }!
-      let median = work.sorted()[count / 2]
-      lines.append(
-        "slowest rank \(slowest): \(fixed(100 * (work[slowest] / max(median, 1e-9) - 1), 0)) % more time than the median"
-      )
+    if let count = phases.first?.count, count > 1,
+      let balance = RankBalance(seconds: (0..<count).map { rank in phases.reduce(0) { $0 + $1[rank] } })
+    {
+      lines.append("ranks in that epoch: \(balance.summary)")
     }
     return lines
   }

@@ -73,9 +73,7 @@ final class ConsoleObserver: RunObserver {
   }
 
   func ranksCompared(_ balance: RankBalance) {
-    self.balance =
-      "balance \(Int(100 * balance.evenness))%"
-      + (balance.evenness < 0.9 ? ", rank \(balance.slowestRank) is slow" : "")
+    self.balance = balance.summary
   }
 
   func validationAdvanced(fraction: Double, of characters: Int) {

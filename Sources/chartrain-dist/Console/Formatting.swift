@@ -37,6 +37,13 @@ func duration(seconds: Double) -> String {
   return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
 }
 
+extension RankBalance {
+  /// Names the slowest rank where it holds up the others.
+  var summary: String {
+    "balance \(Int(100 * evenness))%" + (evenness < 0.9 ? ", rank \(slowestRank) is slow" : "")
+  }
+}
+
 extension String {
   /// Whatever of it is no character of a line made visible: it may come from a file of anywhere.
   var inOneVisibleLine: String {
