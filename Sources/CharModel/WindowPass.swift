@@ -44,10 +44,13 @@ public final class WindowPass {
   private var isPrepared = false
 
   /// - Parameters:
+  ///   - parameters: the model's; they may change from window to window.
+  ///   - streams: B.
   ///   - capacity: the largest T.
   ///   - depth: that of the deepest `SumTree` of a gradient.
   ///   - dropout: what is dropped in windows that are run with a `DropoutSite`.
   ///   - weightsAreFixed: the parameters never change, so that they are taken once; there is no way backward then.
+  ///   - compute: what multiplies, on which threads.
   public init(
     _ parameters: ParameterSet, streams: Int, capacity: Int, depth: Int = 1, dropout: Dropout = .none,
     weightsAreFixed: Bool = false, _ compute: Compute
@@ -85,9 +88,12 @@ public final class WindowPass {
     self.memory = memory
   }
 
-  /// Runs `inputs` `[T, B]` from `state`, which it advances, and returns the logits `[T*B, V]`.
+  /// Runs a window forward, and returns the logits `[T*B, V]`.
   ///
-  /// - Parameter dropout: where its random numbers come from, or nil for none (evaluation).
+  /// - Parameters:
+  ///   - inputs: `[T, B]`.
+  ///   - state: of the streams before the window; advanced to that after it.
+  ///   - dropout: where its random numbers come from, or nil for none (evaluation).
   public func forward(
     _ inputs: [UInt16], state: borrowing HiddenState, dropout: DropoutSite? = nil
   ) -> Matrix {
@@ -130,9 +136,12 @@ public final class WindowPass {
     return rowLosses[0..<targets.count].reduce(0, +)
   }
 
-  /// Writes the gradient of `scale * loss` for the window just run forward on `inputs`, whose loss is summed over `targets`.
+  /// Writes the gradient of `scale * loss` for the window just run forward.
   ///
   /// - Parameters:
+  ///   - inputs: those of the forward pass, `[T, B]`.
+  ///   - targets: `[T, B]`, over which the loss is summed.
+  ///   - scale: such as one over their number.
   ///   - parts: overwritten; each is summed over its own streams.
   ///   - reached: called at many points on the way, for whoever has something to do meanwhile.
   public func backward(

@@ -61,7 +61,11 @@ public struct Event {
   /// - Parameters:
   ///   - limits: the buckets' upper ends, ascending.
   ///   - counts: of each bucket; the empty ones at both ends are left out.
-  ///   - sum: of the numbers; and that of their squares.
+  ///   - sum: of the numbers.
+  ///   - sumOfSquares: of the same.
+  ///   - tag: the name under which TensorBoard shows it.
+  ///   - step: of the training.
+  ///   - time: when it was that.
   public static func histogram(
     limits: [Double], counts: [Double], sum: Double, sumOfSquares: Double, tag: String, step: Int, time: Date
   ) -> Event {

@@ -110,13 +110,13 @@ public func log(_ x: Lanes) -> Lanes {
   return result
 }
 
-/// The derivative of ``sigmoid(_:)`` by its argument, from its value `s`.
+/// The derivative of `sigmoid` by its argument, from its value `s`.
 @inlinable @inline(__always)
 public func sigmoidSlope(value s: Lanes) -> Lanes {
   s * (1 - s)
 }
 
-/// The derivative of ``tanh(_:)`` by its argument, from its value `t`.
+/// The derivative of `tanh` by its argument, from its value `t`.
 @inlinable @inline(__always)
 public func tanhSlope(value t: Lanes) -> Lanes {
   1 - t * t

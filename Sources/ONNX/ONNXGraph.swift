@@ -50,7 +50,9 @@ public struct ONNXGraph {
   }
 
   /// - Parameters:
+  ///   - operation: its name in ONNX.
   ///   - inputs: names; an empty one stands for none.
+  ///   - outputs: names that no other node gives.
   ///   - attributes: whole numbers.
   public mutating func add(
     node operation: String, _ inputs: [String], to outputs: [String], _ attributes: [(String, Int)] = []

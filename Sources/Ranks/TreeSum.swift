@@ -1,10 +1,10 @@
 import Kernels
 
-/// Adds up vectors over blocks that the ranks hold, equally many each, along one ``SumTree``: the same bits on any number of
+/// Adds up vectors over blocks that the ranks hold, equally many each, along one `SumTree`: the same bits on any number of
 /// ranks that divides the blocks.
 ///
 /// The vectors are added up in chunks, each as soon as it is there (``start(chunk:_:)``), while the rank goes on with something else.
-/// A rank ends with the sum of its own elements only; ``share(_:)`` then gives all to all. How chunks travel is a ``ChunkRoute``'s matter.
+/// A rank ends with the sum of its own elements only; ``share(_:)`` then gives all to all. How chunks travel is a `ChunkRoute`'s matter.
 public final class TreeSum {
   /// The blocks of this rank, and the largest nodes of the tree that it holds whole.
   public let ownBlocks: Range<Int>
@@ -17,6 +17,7 @@ public final class TreeSum {
   private let routes: [any ChunkRoute]
 
   /// - Parameters:
+  ///   - world: the ranks, all of which make one with the same blocks and chunks.
   ///   - blocks: a multiple of the number of ranks.
   ///   - chunks: ranges that together are all elements of the vectors.
   public init(_ world: any World, blocks: Int, chunks: [Range<Int>]) {
@@ -55,7 +56,9 @@ public final class TreeSum {
 
   /// Begins to add up a chunk of the vectors of all nodes of all ranks. It must not be touched before ``finish()``.
   ///
-  /// - Parameter vectors: one for each of ``ownNodes``, whole.
+  /// - Parameters:
+  ///   - chunk: its index.
+  ///   - vectors: one for each of ``ownNodes``, whole.
   /// - Throws: `RankError`.
   public func start(chunk: Int, _ vectors: [Vector]) throws {
     precondition(vectors.count == ownNodes.count)

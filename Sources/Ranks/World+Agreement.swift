@@ -22,9 +22,11 @@ extension World {
     try settled(isRoot ? Swift.Result(catching: body) : nil)
   }
 
-  /// As ``onRoot(_:)``, for what may take minutes: the other ranks know that rank 0 is at it. `body` must not communicate.
+  /// As ``onRoot(_:)``, for what may take minutes: the other ranks know that rank 0 is at it.
   ///
-  /// - Parameter what: what it does, such as "writing a checkpoint", for the user of whom it asks patience.
+  /// - Parameters:
+  ///   - what: what it does, such as "writing a checkpoint", for the user of whom it asks patience.
+  ///   - body: it must not communicate.
   public func onRoot<Result>(_ what: String, _ body: () throws -> Result) throws -> Result? {
     try settled(isRoot ? attending(what, body) : nil)
   }

@@ -45,7 +45,9 @@ public protocol World: AnyObject {
   func attend() -> Bool
   /// As ``attend()``, for one thing that is done for long; it is said when that is very long.
   ///
-  /// - Parameter what: such as "writing a checkpoint".
+  /// - Parameters:
+  ///   - what: such as "writing a checkpoint".
+  ///   - time: since it began.
   func attend(to what: String, for time: Duration)
   /// Asks rank 0 for attention, if it can give any.
   func callRoot()

@@ -1,8 +1,12 @@
 import SystemPackage
 
-/// Reads the file at `path` from `offset` to its end in pieces, without ever holding more than one of them.
+/// Reads a file to its end in pieces, without ever holding more than one of them.
 ///
-/// - Parameter body: given each piece in order, never an empty one.
+/// - Parameters:
+///   - path: the file's.
+///   - offset: where to begin, in bytes.
+///   - pieceSize: the bytes of a piece at most.
+///   - body: given each piece in order, never an empty one.
 /// - Throws: ``StorageError``, or what `body` throws.
 public func readPieces(
   of path: String, from offset: Int = 0, pieceSize: Int = 1 << 20,

@@ -10,9 +10,12 @@ public struct StreamSplit: BitwiseCopyable, Equatable, Sendable {
     self.columns = columns
   }
 
-  /// Splits `count` units into `streams` contiguous streams of equal length; the remainder is dropped.
+  /// Splits a text into contiguous streams of equal length; the remainder is dropped.
   ///
-  /// - Parameter name: what an error calls the text.
+  /// - Parameters:
+  ///   - count: the text's units.
+  ///   - streams: `bs`, at least 1.
+  ///   - name: what an error calls the text.
   /// - Throws: ``TextError/tooShort(name:units:needed:streams:)`` unless each stream has a unit to predict.
   public init(count: Int, streams: Int, name: String) throws {
     precondition(streams >= 1)
@@ -43,7 +46,10 @@ public struct TextStreams: Sendable {
   /// These streams, one after the other.
   private let tokens: Tokens
 
-  /// - Parameter tokens: the units of `streams`, one stream after the other.
+  /// - Parameters:
+  ///   - tokens: the units of `streams`, one stream after the other.
+  ///   - streams: which of the text's they are.
+  ///   - columns: the units of each.
   public init(_ tokens: Tokens, streams: Range<Int>, columns: Int) {
     precondition(tokens.count >= streams.count * columns)
     self.tokens = tokens

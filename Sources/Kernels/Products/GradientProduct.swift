@@ -27,6 +27,7 @@ public final class GradientProduct {
   ///   - rows: the most rows K that are summed over.
   ///   - columns: the most columns M of a left factor.
   ///   - depth: that of the ``SumTree``.
+  ///   - compute: what multiplies, on which threads.
   public init(rows: Int, columns: Int, depth: Int, _ compute: Compute) {
     self.compute = compute
     self.depth = depth

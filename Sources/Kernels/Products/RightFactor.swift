@@ -2,7 +2,9 @@
 public final class PanelMemory {
   fileprivate let buffer: FloatBuffer
 
-  /// - Parameter sizes: of the matrices `[K, N]` that are to be put there, one after the other.
+  /// - Parameters:
+  ///   - sizes: of the matrices `[K, N]` that are to be put there, one after the other.
+  ///   - compute: what multiplies with them.
   public init(_ sizes: [(inner: Int, columns: Int)], _ compute: Compute) {
     let largest = sizes.map { $0.inner * panelCount($0.columns) * panelColumns }.max() ?? 0
     buffer = FloatBuffer(count: compute.backend == .simd ? largest : 0)
@@ -32,8 +34,11 @@ public final class RightFactor {
   /// One for each thread.
   private let transposers: [BlockTransposer]
 
-  /// - Parameter panels: where the prepared matrix is put, nil for memory of its own. Factors that share it must not be used after another was
-  ///   prepared.
+  /// - Parameters:
+  ///   - inner: K.
+  ///   - columns: N.
+  ///   - compute: what multiplies, on which threads.
+  ///   - panels: where the prepared matrix is put, nil for memory of its own. Factors that share it must not be used after another was prepared.
   public init(inner: Int, columns: Int, _ compute: Compute, in panels: PanelMemory? = nil) {
     self.inner = inner
     self.columns = columns

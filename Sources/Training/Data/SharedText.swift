@@ -38,7 +38,7 @@ public struct SharedText {
 
   /// Reads the text on rank 0 and distributes it; the other ranks never hold more than their streams.
   ///
-  /// - Throws: on all ranks ``Ranks/AgreedFailure`` if rank 0 could not read or use the text.
+  /// - Throws: on all ranks `AgreedFailure` if rank 0 could not read or use the text.
   public init(_ config: TrainingConfig, _ world: any World) throws {
     let prepared = try world.onRoot("reading the text") {
       let text = try PreparedText(config)

@@ -34,7 +34,9 @@ public final class PlantedFault: StepInspector {
   private let step: Int
   private let rank: Int
 
-  /// - Parameter step: counted from 1.
+  /// - Parameters:
+  ///   - step: counted from 1.
+  ///   - rank: whose parameters.
   public init(step: Int, rank: Int) {
     self.step = step
     self.rank = rank

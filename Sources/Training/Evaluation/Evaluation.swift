@@ -13,7 +13,12 @@ public struct Evaluation: Equatable, Sendable {
 
   /// One JSON object with these four and what else there is to know of the text; no perplexity where it is infinite.
   ///
-  /// - Parameter passages: the most surprising ones, and what they say; nil where nobody asked.
+  /// - Parameters:
+  ///   - streams: into which the text was split.
+  ///   - unknownCharacters: those that the model's vocabulary lacks.
+  ///   - charactersLeftOver: at the end of the text, for streams of equal length.
+  ///   - dynamicRate: that of dynamic evaluation, nil without.
+  ///   - passages: the most surprising ones, and what they say; nil where nobody asked.
   public func jsonLine(
     streams: Int, unknownCharacters: Int, charactersLeftOver: Int, dynamicRate: Double?,
     passages: [(passage: SurprisingPassage, text: String)]?

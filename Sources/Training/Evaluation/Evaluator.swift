@@ -51,9 +51,12 @@ public final class Evaluator {
   /// For all streams of a text.
   ///
   /// - Parameters:
+  ///   - parameters: the model.
+  ///   - tokens: the text, in its vocabulary.
   ///   - streams: the pieces into which the text is split, at least 1.
   ///   - name: what an error calls the text.
   ///   - learningRate: above 0, to go on learning, which changes `parameters`.
+  ///   - compute: what multiplies, on which threads.
   /// - Throws: `TextError` if the text is too short for the streams, ``MemoryError``.
   public convenience init(
     _ parameters: ParameterSet, _ tokens: Tokens, streams: Int, name: String, learningRate: Float? = nil,

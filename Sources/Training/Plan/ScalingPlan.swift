@@ -54,6 +54,7 @@ public struct ScalingPlan: Encodable, Sendable {
   /// Measures steps on the hosts of `world`, and their network where there are several.
   ///
   /// - Parameters:
+  ///   - config: what is to be trained.
   ///   - cores: of a host.
   ///   - network: instead of measuring it.
   ///   - world: with one rank on each host.

@@ -2,7 +2,7 @@ import CharModel
 
 /// The time of a step on several hosts, from that on one and from what the network does.
 ///
-/// On a host the ranks do what was measured. Between hosts the gradient travels as ``Ranks/TreeSum`` lets it: halves and halves again, each
+/// On a host the ranks do what was measured. Between hosts the gradient travels as `TreeSum` lets it: halves and halves again, each
 /// layer's as soon as it is there, and the parameters back. All ranks of a host share its network.
 public struct StepPrediction {
   private let config: TrainingConfig

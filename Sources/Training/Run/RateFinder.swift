@@ -47,7 +47,9 @@ public struct RateFinder {
 
   /// Runs on every rank; afterwards parameters, moments, hidden state and position are as they were.
   ///
-  /// - Parameter onStep: given each point.
+  /// - Parameters:
+  ///   - trainer: where training stands.
+  ///   - onStep: given each point.
   /// - Throws: `RankError`.
   public func run(_ trainer: Trainer, onStep: (Point) -> Void = { _ in }) throws -> Outcome {
     let before = trainer.snapshot()

@@ -36,7 +36,7 @@ public struct EpochMetrics: Codable, Equatable, Sendable {
   /// What validation took, and how long ranks waited for others in it, all added up; nil without.
   public let validSeconds: Double?
   public let validIdleSeconds: Double?
-  /// Where each rank's time in the epoch's steps went, by the names of ``CharModel/PhaseClock/Phase``; nil where it made none since it was started.
+  /// Where each rank's time in the epoch's steps went, by the names of `PhaseClock.Phase`; nil where it made none since it was started.
   public let phaseSeconds: [String: [Double]]?
 }
 
@@ -131,11 +131,11 @@ public struct RankBalance: Equatable, Sendable {
 /// Whoever shows a run to the user. Called on rank 0 only.
 public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
-  /// - Parameter fraction: how much of the epoch's text is done.
+  /// After each step; `fraction` of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
   /// Now and then, where there are several ranks.
   func ranksCompared(_ balance: RankBalance)
-  /// - Parameter fraction: how much is done of the characters to predict; 0 at the start.
+  /// During a validation; `fraction` of the characters to predict is done, 0 at the start.
   func validationAdvanced(fraction: Double, of characters: Int)
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool)
   /// - Parameter text: without control characters.

@@ -26,10 +26,13 @@ public struct RunStart {
     epochsOfLastPhase = 0
   }
 
-  /// Goes on with the run in `directory` from its last good checkpoint, with the options it began with.
+  /// Goes on with a run from its last good checkpoint, with the options it began with.
   ///
-  /// - Parameter change: may change options that leave the training as it was (``resumable``), the epochs of phases, and the directory
-  ///   in which the run goes on.
+  /// - Parameters:
+  ///   - directory: the run's.
+  ///   - world: all ranks of which go on together.
+  ///   - logger: of this rank.
+  ///   - change: may change options that leave the training as it was, the epochs of phases, and the directory in which the run goes on.
   /// - Throws: `AgreedFailure` on all ranks if there is none, or if `change` changes anything else; `RankError`.
   public init(
     resuming directory: String, _ world: any World, _ logger: Logger,

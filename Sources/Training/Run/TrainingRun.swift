@@ -4,7 +4,7 @@ import Ranks
 
 /// A whole training run: phases of epochs of steps, a validation after each epoch, checkpoints now and then.
 ///
-/// Every rank runs it; what only rank 0 does goes through ``RunRecorder``, which the others lack.
+/// Every rank runs it; what only rank 0 does goes through a `RunRecorder`, which the others lack.
 public final class TrainingRun {
   private let config: TrainingConfig
   private let world: any World
@@ -46,7 +46,10 @@ public final class TrainingRun {
   /// Reads and distributes the text and sets everything up, for a new run or for one to go on.
   ///
   /// - Parameters:
+  ///   - start: a new run or one to go on.
+  ///   - world: the ranks.
   ///   - observer: used on rank 0 only.
+  ///   - logger: of this rank.
   ///   - inspectors: of this rank.
   ///   - requests: what somebody outside has asked of this rank; called at every step, and while this rank validates.
   /// - Throws: `AgreedFailure` on all ranks where the user's input is at fault; `RankError`.

@@ -33,8 +33,12 @@ public final class Sampler {
   private static let windowLength = 32
 
   /// - Parameters:
+  ///   - parameters: the model; it must not change.
   ///   - prime: the text to go on from, at least one token.
+  ///   - options: how a character is chosen.
+  ///   - seed: of the random numbers.
   ///   - numbers: of the samples to write, at least one.
+  ///   - compute: what multiplies, on which threads.
   /// - Throws: ``MemoryError``.
   public init(
     _ parameters: ParameterSet, prime: [UInt16], options: SamplingOptions, seed: UInt64,

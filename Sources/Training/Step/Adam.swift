@@ -36,9 +36,13 @@ public final class Adam {
     min(1, limit / (norm + 1e-6))
   }
 
-  /// Moves `parameters` against `gradient`, which is multiplied by `gradientScale` first.
+  /// Moves parameters against a gradient.
   ///
   /// - Parameters:
+  ///   - parameters: changed.
+  ///   - gradient: of the loss by them.
+  ///   - learningRate: of this step.
+  ///   - gradientScale: what the gradient is multiplied with first.
   ///   - ranges: the elements of the flat arrays to move, nil for all; ranks may share the work.
   ///   - team: the threads that share it further, nil for the caller alone.
   public func step(

@@ -15,7 +15,7 @@ public struct Progress: Codable, Equatable, Sendable {
   public var baseRate = 0.0
   /// Where the schedule of the phase before had arrived at its end.
   public var carriedRate = 0.0
-  /// What the texts were, so that a run goes on with no others: see ``Text/Tokens/fingerprint``.
+  /// What the texts were, so that a run goes on with no others: see `Tokens.fingerprint`.
   public var text = ""
   /// Where in every stream the next window starts, and the windows of this epoch so far.
   public var cursor = 0
