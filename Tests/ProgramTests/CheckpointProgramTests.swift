@@ -267,6 +267,23 @@ import Training
     #expect(try #require(difference, "\(outcome.errors)") < 1e-4)
   }
 
+  /// As it stands in docs/checkpoint-format.md.
+  @Test(.enabled(if: Outside.pythonWithPyTorch != nil, "no Python with PyTorch: launch/pytorch installs one"))
+  func theExampleInTheDocsSamples() throws {
+    let page = try String(contentsOfFile: Outside.top + "/docs/checkpoint-format.md", encoding: .utf8)
+    let start = try #require(page.range(of: "```python\n")?.upperBound)
+    let end = try #require(page[start...].range(of: "```\n")?.lowerBound)
+    directory.write("example.py", String(page[start..<end]))
+    try FileManager.default.createDirectory(atPath: directory.path("runs"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: directory.path("run"), toPath: directory.path("runs/my-run"))
+    let outcome = try Program.run(
+      [Outside.pythonWithPyTorch!, "example.py"], currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    // What the model has learnt comes whatever it begins with.
+    #expect(outcome.output.hasPrefix("The ") && outcome.output.contains("relativ"), "\(outcome.output)")
+    #expect(outcome.output.count > 200)
+  }
+
   /// The other way round of the golden numbers: PyTorch takes our file as it is and finds the same loss.
   @Test(
     .enabled(if: Outside.pythonWithPyTorch != nil, "no Python with PyTorch: launch/pytorch installs one"),
