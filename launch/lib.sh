@@ -261,7 +261,8 @@ run_mpi() {
   done
   setsid mpirun "${passed[@]}" "$@" 2>&3 3>&- &
   mpi=$!
-  (trap '' USR2; trap - TERM INT USR1 HUP; end_with_its_ranks "$mpi") >/dev/null 2>&1 3>&- &
+  # Signals to all processes of a job are not for it.
+  (trap '' INT TERM HUP USR1 USR2; end_with_its_ranks "$mpi") >/dev/null 2>&1 3>&- &
   watcher=$!
   exec 3>&-
   [ "$stops" -eq 0 ] || tell USR1
@@ -273,7 +274,7 @@ run_mpi() {
   # Where a signal ended the last wait too, this one has mpirun's status.
   status=0
   wait "$mpi" 2>/dev/null || status=$?
-  kill "$watcher" 2>/dev/null || true
+  kill -KILL "$watcher" 2>/dev/null || true
   wait "$watcher" 2>/dev/null || ended=$?
   [ "$ended" -ne 75 ] || say "error: all ranks were dead and mpirun did not notice"
   # Asked to stop before it could have listened, it had done nothing that must be saved.

@@ -51,3 +51,19 @@ int csignals_take(void) {
   }
   return requests;
 }
+
+static volatile sig_atomic_t held_interrupts;
+static struct sigaction before_hold;
+
+static void hold(int signal) { held_interrupts = signal == SIGINT; }
+
+void csignals_hold_interrupt(void) {
+  held_interrupts = 0;
+  struct sigaction action = {.sa_handler = hold, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &before_hold);
+}
+
+int csignals_was_interrupted(void) { return held_interrupts; }
+
+void csignals_release_interrupt(void) { sigaction(SIGINT, &before_hold, NULL); }

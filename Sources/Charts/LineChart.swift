@@ -122,16 +122,8 @@ public struct LineChart: Sendable {
   private func text(
     _ text: String, _ x: Double, _ y: Double, anchor: String = "start", size: Int = 12
   ) -> String {
-    let escaped = text.flatMap { character -> String in
-      switch character {
-      case "&": "&amp;"
-      case "<": "&lt;"
-      case ">": "&gt;"
-      default: String(character)
-      }
-    }
     return
-      #"<text x="\#(number(x))" y="\#(number(y))" text-anchor="\#(anchor)" font-size="\#(size)">\#(String(escaped))</text>"#
+      #"<text x="\#(number(x))" y="\#(number(y))" text-anchor="\#(anchor)" font-size="\#(size)">\#(text.escapedForMarkup)</text>"#
   }
 
   /// With at most two digits after the point.

@@ -5,20 +5,28 @@ import Testing
 /// The pages that the program writes, in a browser without a window.
 @Suite(.enabled(if: Outside.program("chromium") != nil, "no Chromium"))
 struct BrowserTests {
-  private let directory = TemporaryDirectory()
+  /// Two runs, for all of these tests.
+  private static let runs = Result { try makeRuns() }
+  private let directory: TemporaryDirectory
 
-  init() throws {
+  init() throws { directory = try Self.runs.get() }
+
+  private static func makeRuns() throws -> TemporaryDirectory {
+    let directory = TemporaryDirectory()
     directory.write("text.txt", (0..<1500).map { "\($0 * $0 % 499) is <b>\($0 * 31 % 97)</b>\n" }.joined())
     for (name, rate) in [("first", "0.003"), ("second", "0.01")] {
-      try run([
-        "--run-dir", name, "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
-        "3",
-        "--lr", rate, "--sample-length", "200", "--quiet",
-      ])
+      try run(
+        in: directory,
+        [
+          "--run-dir", name, "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
+          "3",
+          "--lr", rate, "--sample-length", "200", "--quiet",
+        ])
     }
+    return directory
   }
 
-  private func run(_ arguments: [String]) throws {
+  private static func run(in directory: TemporaryDirectory, _ arguments: [String]) throws {
     let outcome = try Program.run("chartrain-dist", arguments, currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
   }
@@ -67,7 +75,7 @@ struct BrowserTests {
     let outcome = try Program.run(
       [
         Outside.program("chromium")!, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--user-data-dir=" + directory.path("browser"), "--window-size=\(width),900",
+        "--user-data-dir=" + directory.path("browser-\(name)"), "--window-size=\(width),900",
         "--blink-settings=preferredColorScheme=\(dark ? 0 : 1)", "--virtual-time-budget=4000", "--dump-dom",
         "file://" + directory.path("probed-\(name)"),
       ], secondsAllowed: 60)
@@ -80,8 +88,9 @@ struct BrowserTests {
   /// On a desk and on a telephone (the narrowest window that Chromium makes is 500 wide), light and dark.
   @Test(arguments: [1200, 500], [false, true])
   func theReportIsReadable(width: Int, dark: Bool) throws {
-    try run(["report", "first", "second", "--to", "report.html"])
-    let page = try load("report.html", width: width, dark: dark)
+    let name = "report-\(width)-\(dark).html"
+    try Self.run(in: directory, ["report", "first", "second", "--to", name])
+    let page = try load(name, width: width, dark: dark)
     #expect(page.errors.isEmpty, "\(page.errors)")
     #expect(
       page.windowWidth == Double(width) && page.width <= page.windowWidth, "it must be scrolled sideways")
@@ -98,8 +107,9 @@ struct BrowserTests {
 
   @Test(arguments: [1200, 500], [false, true])
   func theHeatMapIsReadable(width: Int, dark: Bool) throws {
-    try run(["eval", "--checkpoint", "first", "--data", "text.txt", "--heatmap", "map.html"])
-    let page = try load("map.html", width: width, dark: dark)
+    let name = "map-\(width)-\(dark).html"
+    try Self.run(in: directory, ["eval", "--checkpoint", "first", "--data", "text.txt", "--heatmap", name])
+    let page = try load(name, width: width, dark: dark)
     #expect(page.errors.isEmpty, "\(page.errors)")
     #expect(
       page.windowWidth == Double(width) && page.width <= page.windowWidth, "it must be scrolled sideways")

@@ -50,7 +50,16 @@ import Training
     ])
     #expect(outcome.output.hasSuffix("relativ\n"), "\(outcome.output)")
     #expect(outcome.output.components(separatedBy: "relativ").count == 2)
-    #expect(try run(["sample", "--checkpoint", checkpoint, "--until", ""]).status == 64)
+    // As the model would write it, however many characters may follow.
+    let endless = try run([
+      "sample", "--checkpoint", checkpoint, "--prime", "Größe", "--temperature", "0", "--until", "RELATIV",
+      "--length", "9000000000000000000",
+    ])
+    #expect(endless.output == outcome.output)
+    for ending in ["", "日"] {
+      let refused = try run(["sample", "--checkpoint", checkpoint, "--until", ending])
+      #expect(refused.status == 64 && refused.errors.contains("--until"), "\(refused.errors)")
+    }
   }
 
   /// Side by side as well as alone, in more than one group.
@@ -106,8 +115,28 @@ import Training
     #expect(turns[0] + turns[1] == long.output.dropLast(), "\(outcome.output)")
   }
 
+  /// It ends the model's turn, and nothing else.
+  @Test func anInterruptEndsATurn() throws {
+    let program = try RunningProgram(
+      [
+        Program.path("chartrain-dist"), "sample", "--checkpoint", checkpoint, "--length",
+        "9000000000000000000",
+        "--interactive",
+      ], currentDirectory: directory.path, input: "Größe\n\n")
+    for turn in 0..<2 {
+      // In the midst of a turn.
+      try program.wait {
+        let turns = program.outputSoFar.split(separator: "\n", omittingEmptySubsequences: false)
+        return turns.count == turn + 1 && turns[turn].count > 200
+      }
+      kill(program.process, SIGINT)
+    }
+    let outcome = try program.outcome()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
   /// On a terminal, which `script` provides, with the arrow keys: "Grße", two to the left, and what is missing.
-  @Test func aLineCanBeEdited() throws {
+  @Test(.enabled(if: Outside.library("libedit.so.2"), "no libedit")) func aLineCanBeEdited() throws {
     let command =
       "\(Program.path("chartrain-dist")) sample --checkpoint \(checkpoint) --interactive --temperature 0"
     // What is typed while no line is asked for is no end.

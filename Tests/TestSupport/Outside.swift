@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Things that a machine may or may not have, and that some tests need.
 public enum Outside {
@@ -21,6 +22,9 @@ public enum Outside {
     let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
     return folders.map { $0 + "/" + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
   }
+
+  /// Whether a shared library is installed.
+  public static func library(_ name: String) -> Bool { dlopen(name, RTLD_LAZY) != nil }
 
   private static func python(with modules: String) -> String? {
     [top + "/.build/pytorch/bin/python", "python3"].first { python in

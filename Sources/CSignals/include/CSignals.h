@@ -19,4 +19,13 @@ void csignals_begin(void);
 /// The requests so far. One to stop stays, one to save is returned once.
 int csignals_take(void);
 
+/// From now on SIGINT is noted and ends nothing.
+void csignals_hold_interrupt(void);
+
+/// Whether it has come since then.
+int csignals_was_interrupted(void);
+
+/// From now on SIGINT does again what it did before it was held.
+void csignals_release_interrupt(void);
+
 #endif

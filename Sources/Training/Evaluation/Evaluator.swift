@@ -22,7 +22,7 @@ public final class Evaluator {
   /// Long enough for efficient products, short enough for little memory; the result does not depend on it.
   private static let windowLength = 32
   /// Of a window that is learnt from; the result depends on it. The source's, for characters.
-  private static let windowLengthToLearn = 20
+  public static let windowLengthToLearn = 20
 
   /// - Parameters:
   ///   - text: some of the streams into which the text is split, at least one.

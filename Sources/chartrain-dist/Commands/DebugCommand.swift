@@ -9,7 +9,7 @@ struct DebugCommand: ParsableCommand {
     commandName: "debug",
     abstract: "Train with all ranks as threads of one process, every check on.",
     discussion: """
-      Takes the options of train, and writes a run's directory as it does. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of
+      Takes the options of train, and writes a run's directory as it does. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of \
       the weights after each step: the same as train --print-hash under mpirun.
 
       $ chartrain-dist debug --ranks 4 --max-steps 20

@@ -39,7 +39,7 @@ struct EvalCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Show the N passages of 40 characters that are predicted worst, 1 to 1000. Default: none.",
+      "Show the N passages of \(SurprisingPassage.length) characters that are predicted worst, 1 to 1000. Default: none.",
       valueName: "n"),
     transform: Number.whole)
   var surprising: Int?
@@ -47,7 +47,7 @@ struct EvalCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Go on learning while reading (dynamic evaluation): the rate of plain gradient descent on every 20 characters once they are predicted, above 0. The "
+      "Go on learning while reading (dynamic evaluation): the rate of plain gradient descent on every \(Evaluator.windowLengthToLearn) characters once they are predicted, above 0. The "
         + "checkpoint stays as it is. Default: off.", valueName: "lr"),
     transform: Number.real)
   var dynamic: Double?
@@ -79,21 +79,20 @@ struct EvalCommand: ParsableCommand {
     let evaluator = try Evaluator(
       try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
       learningRate: dynamic.map(Float.init), Compute(.fastest))
-    let (evaluation, losses) = evaluator.evaluateEachCharacter()
-    if let dynamic, !evaluation.natsPerCharacter.isFinite {
-      throw OptionError(
-        option: "dynamic", expected: "a rate at which the loss stays finite", found: "\(dynamic)")
-    }
+    let isAboutCharacters = heatmap != nil || surprising != nil
+    let (evaluation, losses) =
+      isAboutCharacters ? evaluator.evaluateEachCharacter() : (evaluator.evaluate(), [])
+    try check(evaluation)
     let map = HeatMap(
       tokens: tokens, vocabulary: checkpoint.vocabulary, unit: checkpoint.card.format.unit, losses: losses)
-    let passages = SurprisingPassage.worst(losses, count: max(surprising ?? 0, Self.passagesOnPage))
+    let passages =
+      isAboutCharacters ? SurprisingPassage.worst(losses, count: surprising ?? Self.passagesOnPage) : []
     let facts = facts(evaluation, streams: streams, leftOver: tokens.count % streams)
     if let heatmap {
       try write(
-        map, to: heatmap, [("model", checkpoint.file.path)] + facts,
-        Array(passages.prefix(surprising ?? Self.passagesOnPage)), of: source)
+        map, to: heatmap, [("model", checkpoint.file.path)] + facts, passages, of: source)
     }
-    let asked = surprising.map { passages.prefix($0).map { ($0, map.passage($0.characters)) } }
+    let asked = surprising.map { _ in passages.map { ($0, map.passage($0.characters)) } }
     if json {
       return print(
         try evaluation.jsonLine(
@@ -122,7 +121,24 @@ struct EvalCommand: ParsableCommand {
     if let dynamic, !(dynamic > 0 && dynamic.isFinite) {
       throw OptionError(option: "dynamic", expected: "a finite number above 0", found: "\(dynamic)")
     }
-    if let heatmap { try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap") }
+    if let heatmap {
+      try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap")
+      guard !areSameFile(data, heatmap) else {
+        throw OptionError(option: "heatmap", expected: "another file than the text", found: "'\(heatmap)'")
+      }
+    }
+  }
+
+  /// - Throws: `OptionError` or `CheckpointError` where the loss is beyond all numbers.
+  private func check(_ evaluation: Evaluation) throws {
+    guard !evaluation.natsPerCharacter.isFinite else { return }
+    if let dynamic {
+      throw OptionError(
+        option: "dynamic", expected: "a rate at which the loss stays finite", found: "\(dynamic)")
+    }
+    throw OptionError(
+      option: "checkpoint", expected: "a model whose loss is finite",
+      found: "\(evaluation.natsPerCharacter) nats per character")
   }
 
   private func streams(_ checkpoint: Checkpoint, _ tokens: Tokens) -> Int {

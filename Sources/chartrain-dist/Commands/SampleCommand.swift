@@ -84,7 +84,7 @@ struct SampleCommand: ParsableCommand {
 
   @Flag(
     help:
-      "Type the start of a text, see it go on; an empty line lets it go on further. Ctrl-C ends the model's turn, Ctrl-D the program. On a terminal lines can be edited and come back with the arrow keys."
+      "Type the start of a text, see it go on; an empty line lets it go on further. Ctrl-C ends the model's turn, Ctrl-D the program. On a terminal lines can be edited and come back with the arrow keys where libedit is installed."
   )
   var interactive = false
 
@@ -100,6 +100,9 @@ struct SampleCommand: ParsableCommand {
   func validate() throws {
     if raw, isatty(STDOUT_FILENO) == 1 {
       throw ValidationError("--raw: expected an output that is no terminal, such as a file")
+    }
+    if raw, color == .always {
+      throw ValidationError("--raw cannot be used with --color always: expected one of them")
     }
     if interactive, prime != nil || count > 1 {
       throw ValidationError(
@@ -117,6 +120,7 @@ struct SampleCommand: ParsableCommand {
     try options.checkValues()
     let checkpoint = try model.load()
     let parameters = try checkpoint.loadParameters()
+    let ending = try ending(checkpoint)
     if interactive {
       try Conversation(
         sampler: { line, number in
@@ -125,22 +129,24 @@ struct SampleCommand: ParsableCommand {
             parameters, prime: start(prime, checkpoint), options: options, seed: seed,
             numbers: number..<number + 1, Compute(.fastest))
           return (sampler, prime)
-        }, newText: { newText(checkpoint) }, length: length ?? 200
+        }, newText: { newText(checkpoint, until: ending) }, length: length ?? 200
       ).run()
     } else {
-      try writeSamples(checkpoint, parameters)
+      try writeSamples(checkpoint, parameters, until: ending)
     }
     if hasColors { Terminal.write("\n" + SampleText.legend + "\n") }
   }
 
-  private func writeSamples(_ checkpoint: Checkpoint, _ parameters: ParameterSet) throws {
+  private func writeSamples(
+    _ checkpoint: Checkpoint, _ parameters: ParameterSet, until ending: [UInt16]
+  ) throws {
     let given = try prime.map { try tokens($0, checkpoint) } ?? []
     for first in stride(from: 0, to: count, by: Sampler.mostAtOnce) {
       let numbers = first..<min(count, first + Sampler.mostAtOnce)
       let sampler = try Sampler(
         parameters, prime: start(given, checkpoint), options: options, seed: seed, numbers: numbers,
         Compute(.fastest))
-      var texts = numbers.map { _ in newText(checkpoint) }
+      var texts = numbers.map { _ in newText(checkpoint, until: ending) }
       // The first is shown as it comes, the others then.
       var waiting = numbers.map { _ in [UInt8]() }
       func show(_ bytes: [UInt8], _ index: Int) {
@@ -150,7 +156,8 @@ struct SampleCommand: ParsableCommand {
         if count > 1 { show(Array("--- sample \(numbers.lowerBound + index + 1)\n".utf8), index) }
         for token in given { show(texts[index].give(token), index) }
       }
-      for _ in 0..<(length ?? 1000) where !texts.allSatisfy(\.isOver) {
+      for _ in 0..<(length ?? 1000) {
+        if texts.allSatisfy(\.isOver) { break }
         for (index, choice) in sampler.next().enumerated() { show(texts[index].add(choice), index) }
       }
       for index in texts.indices {
@@ -165,10 +172,22 @@ struct SampleCommand: ParsableCommand {
     given.isEmpty ? [checkpoint.vocabulary.defaultPrime] : given
   }
 
-  private func newText(_ checkpoint: Checkpoint) -> SampleText {
+  private func newText(_ checkpoint: Checkpoint, until ending: [UInt16]) -> SampleText {
     SampleText(
       TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit, raw: raw), hasColors: hasColors,
-      until: until)
+      until: ending)
+  }
+
+  /// What `--until` says, as the model would write it.
+  private func ending(_ checkpoint: Checkpoint) throws -> [UInt16] {
+    guard let until else { return [] }
+    let tokens = try Tokens(prime: until, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
+    guard tokens.count > 0, tokens.unknownCount == 0 else {
+      throw OptionError(
+        option: "until", expected: "a text of characters that the model knows",
+        found: "'\(until.inOneVisibleLine)'")
+    }
+    return (0..<tokens.count).map { tokens[$0] }
   }
 
   private func tokens(_ prime: String, _ checkpoint: Checkpoint) throws -> [UInt16] {

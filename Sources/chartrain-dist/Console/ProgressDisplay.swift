@@ -5,10 +5,15 @@ struct ProgressDisplay {
   private let clock = ContinuousClock()
   private var started: ContinuousClock.Instant
   private var shown: ContinuousClock.Instant?
+  /// What was done when the time began; nil before the first is known.
+  private var firstFraction: Double?
 
   private static let intervalOfBar = Duration.milliseconds(100)
   /// What comes more often than that has rows of its own.
   private static let (untilFirstLine, intervalOfLines) = (Duration.seconds(10), Duration.seconds(60))
+
+  /// In seconds: before it nothing is foretold.
+  private static let soon = 0.5
 
   init(underMPI: Bool) {
     width = Terminal.outputIsTerminal(underMPI: underMPI) ? Terminal.columns(underMPI: underMPI) : nil
@@ -21,15 +26,18 @@ struct ProgressDisplay {
   mutating func restart() {
     started = clock.now
     shown = nil
+    firstFraction = nil
   }
 
   /// Shows `label`, how far it is, `detail`, the time left and `remark`, unless that would be too soon.
   mutating func show(_ label: String, fraction: Double, detail: String, remark: String = "") {
     let now = clock.now
+    let before = firstFraction ?? (elapsedSeconds < Self.soon ? fraction : 0)
+    firstFraction = before
     guard isTime(now) else { return }
     shown = now
-    let isTelling = fraction > 0 && elapsedSeconds > 0.5
-    let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / fraction) : "-"
+    let isTelling = fraction > before && elapsedSeconds > Self.soon
+    let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / (fraction - before)) : "-"
     let percent = "\(Int(fraction * 100))%".leftPadded(4)
     let tail = "\(percent)  \(detail)  \(left) left" + (remark.isEmpty ? "" : "  " + remark)
     guard let width else { return Terminal.write("\(label) \(tail)\n") }

@@ -1,3 +1,4 @@
+import Charts
 import Glibc
 import Kernels
 import Text
@@ -32,26 +33,21 @@ struct HeatMap {
     try write("position,character,nats\n")
     for index in losses.indices {
       let nats = losses[index].isNaN ? "" : "\(losses[index])"
-      try write("\(index),\(Self.quoted(name(tokens[index]))),\(nats)\n")
+      try write("\(index),\(Self.quoted(name(at: index))),\(nats)\n")
     }
   }
 
   /// The character itself, unless it is white, a control character or part of one.
-  private func name(_ token: UInt16) -> String {
-    guard let textUnit = vocabulary.unit(of: token) else { return "<unk>" }
+  private func name(at index: Int) -> String {
+    guard let textUnit = vocabulary.unit(of: tokens[index]) else { return "<unk>" }
     switch textUnit {
     case .end: return "<eos>"
     case TextUnit(0x0A): return "\\n"
     case TextUnit(0x09): return "\\t"
     case _ where unit == .byte && textUnit.value >= 0x80:
       return "\\x" + String(textUnit.value, radix: 16, uppercase: true)
-    default: return text(of: token)
+    default: return text(index..<index + 1)
     }
-  }
-
-  private func text(of token: UInt16) -> String {
-    var writer = TokenWriter(vocabulary, unit: unit)
-    return String(decoding: writer.write(token) + writer.flush(), as: UTF8.self)
   }
 
   private static func quoted(_ field: String) -> String {
@@ -71,16 +67,16 @@ struct HeatMap {
     let rows = passages.map { passage in
       """
       <tr><td>\(fixed(passage.bitsPerCharacter, 2))</td><td><a href="#c\(passage.characters.lowerBound)">\(grouped(passage.characters.lowerBound))</a></td>\
-      <td class="text">\(Self.escaped(self.passage(passage.characters)))</td></tr>
+      <td class="text">\(self.passage(passage.characters).escapedForMarkup)</td></tr>
 
       """
     }
     return resource(PackageResources.heatmap_html)
       .replacing("<!-- style -->", with: "<style>\n\(resource(PackageResources.heatmap_css))</style>")
-      .replacing("<!-- title -->", with: Self.escaped(title))
+      .replacing("<!-- title -->", with: title.escapedForMarkup)
       .replacing(
         "<!-- facts -->",
-        with: facts.map { "<dt>\(Self.escaped($0.0))</dt><dd>\(Self.escaped($0.1))</dd>" }.joined(
+        with: facts.map { "<dt>\($0.0.escapedForMarkup)</dt><dd>\($0.1.escapedForMarkup)</dd>" }.joined(
           separator: "\n")
       )
       .replacing("<!-- passages -->", with: rows.joined())
@@ -91,13 +87,15 @@ struct HeatMap {
   private func spans(anchors: Set<Int>) -> String {
     var writer = TokenWriter(vocabulary, unit: unit)
     var spans = ""
+    // Of what has come since the last span.
     var nats: Float = 0
+    var anchor = ""
     for index in losses.indices {
       let bytes = writer.write(tokens[index])
       nats += losses[index]
-      let anchor = anchors.contains(index) ? " id=c\(index)" : ""
-      guard !bytes.isEmpty || !anchor.isEmpty else { continue }
-      let shown = Self.escaped(String(decoding: bytes, as: UTF8.self)).replacing("\n", with: "⏎\n")
+      if anchors.contains(index) { anchor = " id=c\(index)" }
+      guard !bytes.isEmpty else { continue }
+      let shown = String(decoding: bytes, as: UTF8.self).escapedForMarkup.replacing("\n", with: "⏎\n")
       if nats.isNaN {
         spans += "<i\(anchor)>\(shown)</i>"
       } else {
@@ -105,13 +103,8 @@ struct HeatMap {
         spans +=
           "<i\(anchor) class=b\(Int(max(0, min(7, bits)))) title=\"\(fixed(bits, 2)) bits\">\(shown)</i>"
       }
-      nats = 0
+      (nats, anchor) = (0, "")
     }
-    return spans + Self.escaped(String(decoding: writer.flush(), as: UTF8.self))
-  }
-
-  private static func escaped(_ text: String) -> String {
-    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-      .replacing("\"", with: "&quot;")
+    return spans + String(decoding: writer.flush(), as: UTF8.self)
   }
 }

@@ -1,8 +1,9 @@
+import Charts
+
 /// One HTML file that needs nothing else: `page.html` with its style, its script and the data in it.
 enum ReportPage {
   static func html(_ data: ReportData) throws -> String {
-    // Nothing in the data can end the element that it is in.
-    let json = try data.json.replacing("<", with: "\\u003c")
+    let json = try data.json.escapedForScript
     return text(PackageResources.page_html)
       .replacing("<!-- style -->", with: "<style>\n\(text(PackageResources.page_css))</style>")
       .replacing("<!-- script -->", with: "<script>\n\(text(PackageResources.page_js))</script>")

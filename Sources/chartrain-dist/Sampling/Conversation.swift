@@ -1,4 +1,4 @@
-import Glibc
+import CSignals
 import Training
 
 /// A user and a model who write in turn: each line that the user types goes on as the model likes; after an empty line, what it has written does.
@@ -28,16 +28,11 @@ struct Conversation {
 
   /// Until SIGINT, at most.
   private func letWrite(_ sampler: Sampler, _ text: inout SampleText) {
-    // It waits until it is asked for, and does not end the program.
-    var interrupt = sigset_t()
-    sigemptyset(&interrupt)
-    sigaddset(&interrupt, SIGINT)
-    pthread_sigmask(SIG_BLOCK, &interrupt, nil)
-    defer { pthread_sigmask(SIG_UNBLOCK, &interrupt, nil) }
-    var now = timespec()
-    for _ in 0..<length where !text.isOver {
+    csignals_hold_interrupt()
+    defer { csignals_release_interrupt() }
+    for _ in 0..<length {
+      if text.isOver || csignals_was_interrupted() != 0 { break }
       Terminal.write(text.add(sampler.next()[0]))
-      if sigtimedwait(&interrupt, nil, &now) == SIGINT { break }
     }
     Terminal.write(text.flush() + Array("\n".utf8))
   }

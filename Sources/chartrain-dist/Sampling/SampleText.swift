@@ -6,19 +6,19 @@ import Training
 struct SampleText {
   private var writer: TokenWriter
   private let hasColors: Bool
-  private let ending: [UInt8]
-  /// The last bytes, as many as `ending` has.
-  private var last: [UInt8] = []
+  private let ending: [UInt16]
+  /// The last tokens, as many as `ending` has.
+  private var last: [UInt16] = []
   /// Of the bytes of a character that is not whole yet.
   private var bits = 0.0
   /// Whether the text that ends it has been written.
   private(set) var isOver = false
 
-  /// - Parameter ending: the text that ends it, nil for none.
-  init(_ writer: TokenWriter, hasColors: Bool, until ending: String?) {
+  /// - Parameter ending: the text that ends it, empty for none.
+  init(_ writer: TokenWriter, hasColors: Bool, until ending: [UInt16]) {
     self.writer = writer
     self.hasColors = hasColors
-    self.ending = Array((ending ?? "").utf8)
+    self.ending = ending
   }
 
   /// What to show for a token that was given.
@@ -27,8 +27,8 @@ struct SampleText {
   /// What to show for a character that was chosen, nothing once it is over.
   mutating func add(_ choice: Sampler.Choice) -> [UInt8] {
     guard !isOver else { return [] }
+    lookOut(choice.token)
     let bytes = writer.write(choice.token)
-    lookOut(bytes)
     bits -= log2(choice.probability)
     guard !bytes.isEmpty else { return [] }
     defer { bits = 0 }
@@ -38,13 +38,11 @@ struct SampleText {
   /// What is left to show at the end.
   mutating func flush() -> [UInt8] { writer.flush() }
 
-  private mutating func lookOut(_ bytes: [UInt8]) {
+  private mutating func lookOut(_ token: UInt16) {
     guard !ending.isEmpty else { return }
-    for byte in bytes {
-      if last.count == ending.count { last.removeFirst() }
-      last.append(byte)
-      if last == ending { isOver = true }
-    }
+    if last.count == ending.count { last.removeFirst() }
+    last.append(token)
+    isOver = last == ending
   }
 
   // MARK: Colours
