@@ -123,12 +123,22 @@ choose_network() {
   export NETWORK PORTS
 }
 
+# Whether all hosts of the hostfile $1 are this one.
+are_all_here() {
+  local name
+  while read -r name _; do is_here "$name" || return 1; done < <(list_hosts "$1")
+}
+
 # Makes mpirun start ranks on the hosts of the hostfile $1. When a rank has ended it waits there four times for what it waits for twice on one (see below).
 # What the user has told Open MPI stays.
 prepare_hosts() {
   local family first last daemons
   allow_root
   export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout-1}
+  if are_all_here "$1"; then
+    keep_off_network
+    return
+  fi
   choose_network "$1"
   if [ -n "$NETWORK" ] && [ -z "${OMPI_MCA_btl_tcp_if_exclude:-}" ]; then
     export OMPI_MCA_btl_tcp_if_include=${OMPI_MCA_btl_tcp_if_include-$NETWORK}
@@ -149,6 +159,32 @@ keep_off_network() {
   export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
 }
 
+# The threads of each rank that the options of train $@ ask for, by themselves or by the config of a file or of a run.
+threads_among() {
+  local option value threads='' configs=()
+  while [ $# -gt 0 ]; do
+    option=${1%%=*} value=${1#*=}
+    case $1 in
+      --threads | --config | --run-dir | --resume) value=${2:-}; [ $# -lt 2 ] || shift ;;
+      --threads=* | --config=* | --run-dir=* | --resume=*) ;;
+      *) option='' ;;
+    esac
+    case $option in
+      --threads) threads=$value; [ -n "$threads" ] || threads=none ;;
+      --config) configs+=("$value") ;;
+      --run-dir | --resume) configs+=("$value/config.json") ;;
+    esac
+    shift
+  done
+  for option in "${configs[@]}"; do
+    # YAML or JSON, as a user or a run has written it.
+    [ -n "$threads" ] || threads=$(sed -n 's/^[ "{]*threads"* *: *\([0-9]*\).*/\1/p' "$option" 2>/dev/null | head -1) || true
+  done
+  threads=${threads:-1}
+  [[ $threads =~ ^[1-9][0-9]{0,3}$ ]] || misused "--threads: expected a number of threads, found '$threads'"
+  echo "$threads"
+}
+
 # Gives each rank $1 cores of its own on its host, unless OVERSUBSCRIBE is set.
 place_ranks() {
   if [ -n "${OVERSUBSCRIBE:-}" ]; then
@@ -158,11 +194,19 @@ place_ranks() {
   fi
 }
 
-# Makes mpirun start $1 ranks on this machine however few its cores are.
+# Makes mpirun start $1 ranks of $2 threads on this machine however few its cores are.
 prepare_mpi() {
-  local ranks=$1 cores
+  local ranks=$1 threads=${2:-1} cores
   cores=$(cores)
   allow_root
+  # By itself mpirun would bind each of two ranks or one to a single core.
+  if [ "$threads" -eq 1 ]; then
+    :
+  elif [ $((ranks * threads)) -le "$cores" ]; then
+    place_ranks "$threads"
+  else
+    export OMPI_MCA_hwloc_base_binding_policy=none
+  fi
   if [ "$ranks" -gt "$cores" ]; then
     say "$ranks ranks share $cores cores: they yield to each other when idle"
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1

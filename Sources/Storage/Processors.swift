@@ -17,6 +17,9 @@ public struct Processors: Equatable, Sendable {
     return max(1, siblings.contains("") ? numbers.count : Set(siblings).count)
   }
 
+  /// How many they are, at least 1.
+  public var count: Int { max(1, numbers.count) }
+
   private var numbers: [Int] {
     list.split(separator: ",").flatMap { part -> [Int] in
       let ends = part.split(separator: "-").compactMap { Int($0) }

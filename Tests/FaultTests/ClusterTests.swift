@@ -22,6 +22,7 @@ struct ClusterTests {
   private func environment(_ more: [String: String] = [:]) -> [String: String] {
     [
       "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "CHARTRAIN_SSH": hosts.ssh, "OVERSUBSCRIBE": "1",
+      "HOSTS_PLAIN": "1",
       "BACKOFF": "0",
     ].merging(more) { $1 }
   }
@@ -147,10 +148,61 @@ struct ClusterTests {
       let config = try String(contentsOfFile: directory.path(name) + "/config.json", encoding: .utf8)
       let processors = config.matches(of: /"processors" : "([0-9,-]+)"/).map { String($0.1) }
       #expect(processors.count == 2)
-      // Those of a core may be several processors.
-      #expect(processors.allSatisfy { width > 1 || !$0.contains("-") || $0.split(separator: ",").count == 1 })
+      // Those of a core may be several processors, but not all of this machine's.
+      let all = ProcessInfo.processInfo.processorCount
+      #expect(width > 1 || all == 1 || processors.allSatisfy { count($0) < all }, "\(processors)")
       #expect(width == 1 || processors.allSatisfy { $0.contains("-") || $0.contains(",") }, "\(processors)")
     }
+  }
+
+  /// How many are in a list such as `0-3,8`.
+  private func count(_ list: String) -> Int {
+    list.split(separator: ",").reduce(0) { sum, part in
+      let ends = part.split(separator: "-").compactMap { Int($0) }
+      return sum + ends.last! - ends.first! + 1
+    }
+  }
+
+  /// Neither a host whose key nobody has vouched for nor one that has another key now is trusted.
+  @Test(arguments: [false, true])
+  func unknownAndChangedHostKeysAreProblems(isChanged: Bool) throws {
+    use(2)
+    let text = try String(contentsOfFile: directory.path("hosts/ssh_config"), encoding: .utf8)
+    let lines = text.split(separator: "\n").filter {
+      !$0.hasPrefix("StrictHostKeyChecking") && !$0.hasPrefix("UserKnown")
+    }
+    var known = ""
+    if isChanged {
+      #expect(
+        try Program.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory.path("other")]).status
+          == 0)
+      let key = try String(contentsOfFile: directory.path("other.pub"), encoding: .utf8)
+      known = "host1 " + key
+    }
+    directory.write("known", known)
+    directory.write(
+      "ssh_config", (lines + ["UserKnownHostsFile " + directory.path("known")]).joined(separator: "\n") + "\n"
+    )
+    let outcome = try cluster(["--check"], ["CHARTRAIN_SSH": "ssh -F " + directory.path("ssh_config")])
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("cluster: host1: cannot be reached by ssh: "), "\(outcome.errors)")
+    #expect(
+      try String(contentsOfFile: directory.path("known"), encoding: .utf8) == known,
+      "it has taken a key on trust")
+  }
+
+  /// A hostfile of one host is no reason to listen on a network.
+  @Test func aloneItsRanksListenOnNoNetwork() throws {
+    use(1, slots: 2)
+    let program = try hosts.start(
+      [Self.script, hosts.file] + FaultRun.options(directory, steps: 1_000_000) + ["--run-dir", run.path],
+      environment: environment())
+    try program.wait { run.steps > 5 }
+    let listeners = try hosts.run(["ss", "-Hltnp"]).output.split(separator: "\n")
+    #expect(listeners.contains { $0.contains("mpirun") }, "\(listeners)")
+    #expect(!listeners.contains { $0.contains("chartrain-dist") }, "\(listeners)")
+    kill(program.process, SIGTERM)
+    #expect(try program.outcome().status == 75)
   }
 
   /// A name that nobody knows is one problem among others.

@@ -29,6 +29,25 @@ import Testing
     #expect(try run.last.progress?.step == run.steps)
   }
 
+  /// mpirun by itself gives one rank, or each of two, a single core.
+  @Test(.enabled(if: ProcessInfo.processInfo.processorCount > 1, "one processor"), arguments: [1, 2])
+  func threadsHaveMoreThanOneCore(ranks: Int) throws {
+    let outcome = try Program.run(
+      [Outside.top + "/launch/train"] + FaultRun.options(directory, steps: 3) + [
+        "--run-dir", run.path, "--threads", "2",
+      ], environment: Self.environment.merging(["RANKS": "\(ranks)"]) { $1 })
+    #expect(outcome.status == 0 && !outcome.errors.contains("take turns"), "\(outcome.errors)")
+    let config = try String(contentsOfFile: run.path + "/config.json", encoding: .utf8)
+    let processors = config.matches(of: /"processors" : "([0-9,-]+)"/).map { String($0.1) }
+    #expect(processors.count == ranks && processors.allSatisfy { $0.contains("-") || $0.contains(",") })
+    let bound = try Program.run(
+      ["mpirun", "-q", "-n", "1", "--bind-to", "core", Program.path("chartrain-dist")]
+        + FaultRun.options(directory, steps: 3).filter { $0 != "--quiet" } + [
+          "--run-dir", directory.path("bound"), "--threads", "\(ProcessInfo.processInfo.processorCount)",
+        ])
+    #expect(bound.errors.contains("take turns"), "\(bound.errors)")
+  }
+
   @Test func aRankThatIsKilledIsNamed() throws {
     let program = try start("train", steps: 1_000_000, ranks: 3)
     try program.wait { run.steps > 5 && ranks.count == 3 }

@@ -1,6 +1,7 @@
 import CharModel
 import Logging
 import Ranks
+import Storage
 
 /// A whole training run: phases of epochs of steps, a validation after each epoch, checkpoints now and then.
 ///
@@ -78,6 +79,14 @@ public final class TrainingRun {
       config.reduce == .auto || config.gemm.backend != .simd
     {
       logger.notice("gradients are added up by MPI, not the same bits on any number of ranks: \(reason)")
+    }
+    let processors = Processors().count
+    if config.threads > processors {
+      logger.warning(
+        """
+        rank \(world.rank) may use \(processors == 1 ? "1 processor" : "\(processors) processors"), on which its \(config.threads) threads take turns: \
+        mpirun gives more with --map-by slot:PE=\(config.threads), or all with --bind-to none
+        """)
     }
     let trainer = try world.onAll { try Trainer(config, text, world) }
     self.trainer = trainer

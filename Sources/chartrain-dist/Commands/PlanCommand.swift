@@ -160,13 +160,16 @@ struct PlanCommand: RankedCommand {
     let start =
       shape.hosts == 1
       ? "mpirun -n \(shape.ranks) --map-by slot:PE=\(shape.threads) chartrain-dist"
-      : "RANKS=\(shape.ranks) launch/cluster HOSTFILE"
+      : "launch/cluster HOSTFILE"
     let options = [
       shape.threads == 1 ? nil : "--threads \(shape.threads)",
       config.blocks.isMultiple(of: shape.ranks) ? nil : "--blocks \(shape.ranks)",
       Self.wantsAllToValidate(plan) ? "--validate all" : nil,
     ]
-    return ([start, "..."] + options.compactMap { $0 }).joined(separator: " ")
+    let slots =
+      shape.hosts == 1
+      ? "" : ", with \(shape.hosts) hosts in HOSTFILE, each with slots=\(shape.ranks / shape.hosts)"
+    return ([start, "..."] + options.compactMap { $0 }).joined(separator: " ") + slots
   }
 
   private static func wantsAllToValidate(_ plan: ScalingPlan) -> Bool {
