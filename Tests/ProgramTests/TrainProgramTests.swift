@@ -197,7 +197,7 @@ import Training
   func onATerminalThereIsAProgressBar(ranks: Int?) throws {
     let launcher = ranks.map { "mpirun -q -n \($0) " } ?? ""
     let command =
-      "\(launcher)\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 60 --check-every 5"
+      "\(launcher)\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 600 --check-every 5"
     let outcome = try Program.run(
       ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
       currentDirectory: directory.path)
