@@ -16,7 +16,7 @@ public final class Sampler {
   /// `[B, V]`, for the character that comes next.
   private var logits: Matrix
   private var drawn = 0
-  /// What ``SamplingOptions/refeedsWindow`` feeds again: `[B]` for each time.
+  /// What ``SamplingOptions/refeedsWindow`` feeds again, nothing without it: `[B]` for each time.
   private var window: [[UInt16]]
 
   /// A character that was chosen.
@@ -54,8 +54,9 @@ public final class Sampler {
     pass = WindowPass(
       parameters, streams: numbers.count, capacity: capacity, weightsAreFixed: true, compute)
     state = HiddenState(parameters.config, streams: numbers.count)
-    window = prime.map { [UInt16](repeating: $0, count: numbers.count) }
-    logits = Self.read(window, pass, state)
+    let tokens = prime.map { [UInt16](repeating: $0, count: numbers.count) }
+    window = options.refeedsWindow ? tokens : []
+    logits = Self.read(tokens, pass, state)
   }
 
   /// The next character of each sample.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Kernels
 import Storage
 import Text
@@ -86,7 +85,7 @@ struct EvalCommand: ParsableCommand {
     let map = HeatMap(
       tokens: tokens, vocabulary: checkpoint.vocabulary, unit: checkpoint.card.format.unit, losses: losses)
     let passages =
-      isAboutCharacters ? SurprisingPassage.worst(losses, count: surprising ?? Self.passagesOnPage) : []
+      wantsPassages ? SurprisingPassage.worst(losses, count: surprising ?? Self.passagesOnPage) : []
     let facts = facts(evaluation, streams: streams, leftOver: tokens.count % streams)
     if let heatmap {
       try write(
@@ -110,6 +109,9 @@ struct EvalCommand: ParsableCommand {
     }
     if let heatmap { print("\nwrote \(heatmap)") }
   }
+
+  /// A table shows none.
+  private var wantsPassages: Bool { surprising != nil || heatmap?.hasSuffix(".html") == true }
 
   private func checkValues() throws {
     if let bs, !(1...TrainingConfig.maximumStreams).contains(bs) {

@@ -66,10 +66,10 @@ final class ConsoleObserver: RunObserver {
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     let rate = 0.9 * (charactersPerSecond ?? metrics.charactersPerSecond) + 0.1 * metrics.charactersPerSecond
     charactersPerSecond = rate
-    let loss = smoothedLoss.map { "loss " + fixed($0, 4) } ?? "loss -"
     progress?.show(
       "epoch \(metrics.epoch)/\(epochs)", fraction: fraction,
-      detail: "\(loss)  \(grouped(Int(rate))) chars/s", remark: balance)
+      detail: "loss \(smoothedLoss.map { fixed($0, 4) } ?? "-")  \(grouped(Int(rate))) chars/s",
+      remark: balance)
   }
 
   func ranksCompared(_ balance: RankBalance) {
@@ -80,8 +80,8 @@ final class ConsoleObserver: RunObserver {
     guard fraction > 0, let elapsedSeconds = progress?.elapsedSeconds else {
       return progress?.restart() ?? ()
     }
-    let rate = grouped(Int(fraction * Double(characters) / max(elapsedSeconds, 1e-3)))
-    progress?.show("validation", fraction: fraction, detail: "\(rate) chars/s")
+    let rate = fraction * Double(characters) / max(elapsedSeconds, 1e-3)
+    progress?.show("validation", fraction: fraction, detail: "\(grouped(Int(rate))) chars/s")
   }
 
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {

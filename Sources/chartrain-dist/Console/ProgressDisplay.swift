@@ -29,8 +29,12 @@ struct ProgressDisplay {
     firstFraction = nil
   }
 
-  /// Shows `label`, how far it is, `detail`, the time left and `remark`, unless that would be too soon.
-  mutating func show(_ label: String, fraction: Double, detail: String, remark: String = "") {
+  /// Shows `label`, how far it is, `detail`, the time left and `remark`, unless that would be too soon. It may be called at every step: the words are made
+  /// only where they are shown.
+  mutating func show(
+    _ label: @autoclosure () -> String, fraction: Double, detail: @autoclosure () -> String,
+    remark: String = ""
+  ) {
     let now = clock.now
     let before = firstFraction ?? (elapsedSeconds < Self.soon ? fraction : 0)
     firstFraction = before
@@ -39,7 +43,8 @@ struct ProgressDisplay {
     let isTelling = fraction > before && elapsedSeconds > Self.soon
     let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / (fraction - before)) : "-"
     let percent = "\(Int(fraction * 100))%".leftPadded(4)
-    let tail = "\(percent)  \(detail)  \(left) left" + (remark.isEmpty ? "" : "  " + remark)
+    let tail = "\(percent)  \(detail())  \(left) left" + (remark.isEmpty ? "" : "  " + remark)
+    let label = label()
     guard let width else { return Terminal.write("\(label) \(tail)\n") }
     func line(barWidth: Int) -> String {
       let filled = Int((fraction * Double(barWidth)).rounded())
