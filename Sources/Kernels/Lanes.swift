@@ -33,14 +33,21 @@ extension Vector {
   /// The elements from `index` on; zero beyond the end.
   @inlinable @inline(__always)
   public func lanes(at index: Int) -> Lanes {
-    guard index + Lanes.scalarCount <= count else { return lastLanes(at: index) }
+    guard index + Lanes.scalarCount <= count else {
+      var lanes = Lanes.zero
+      loadLast(&lanes, at: index)
+      return lanes
+    }
     return UnsafeRawPointer(base + index).loadUnaligned(as: Lanes.self)
   }
 
   /// Writes the elements from `index` on; lanes beyond the end go nowhere.
   @inlinable @inline(__always)
   public func store(_ lanes: Lanes, at index: Int) {
-    guard index + Lanes.scalarCount <= count else { return storeLast(lanes, at: index) }
+    guard index + Lanes.scalarCount <= count else {
+      var lanes = lanes
+      return storeLast(&lanes, at: index)
+    }
     UnsafeMutableRawPointer(base + index).storeBytes(of: lanes, as: Lanes.self)
   }
 
@@ -55,15 +62,15 @@ extension Vector {
     return slice(index * length..<(index + 1) * length)
   }
 
-  @usableFromInline
-  func lastLanes(at index: Int) -> Lanes {
-    var lanes = Lanes.zero
+  // Lanes go to functions and come back in quarters, in which everything before and after would be computed: these take a place in memory.
+
+  @usableFromInline @inline(never)
+  func loadLast(_ lanes: inout Lanes, at index: Int) {
     for offset in 0..<count - index { lanes[offset] = base[index + offset] }
-    return lanes
   }
 
-  @usableFromInline
-  func storeLast(_ lanes: Lanes, at index: Int) {
+  @usableFromInline @inline(never)
+  func storeLast(_ lanes: inout Lanes, at index: Int) {
     for offset in 0..<count - index { base[index + offset] = lanes[offset] }
   }
 }

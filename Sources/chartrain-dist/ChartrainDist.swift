@@ -8,14 +8,7 @@ struct ChartrainDist: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chartrain-dist",
     abstract: "Trains character-level RNN, GRU and LSTM language models on many MPI ranks.",
-    discussion: """
-      On 4 ranks, on the built-in corpus, and on a text of your own:
-
-      $ mpirun -n 4 chartrain-dist
-      $ mpirun -n 4 chartrain-dist --train text.txt
-
-      Without mpirun it trains as one rank. 'chartrain-dist help train' lists the options of training.
-      """,
+    discussion: "Without mpirun it trains as one rank.",
     version: programVersion,
     subcommands: [
       TrainCommand.self, LRFindCommand.self, SampleCommand.self, EvalCommand.self, InspectCommand.self,

@@ -40,7 +40,7 @@ enum Failure {
       exit(status)
     }
     if status == 0 {
-      print(ChartrainDist.fullMessage(for: error))
+      print(ChartrainDist.messageWithExamples(for: error))
     } else {
       Terminal.writeError(line(error))
     }

@@ -155,6 +155,27 @@ struct ClusterTests {
     }
   }
 
+  /// With a thread on each of its cores; the hostfile's slots do not count.
+  @Test(arguments: [[], ["--supervise"]])
+  func aRankOnEachSocket(more: [String]) throws {
+    use(2, slots: 5000)
+    let sockets = try Program.run(["lscpu", "-p=SOCKET"]).output.split(separator: "\n").filter {
+      !$0.hasPrefix("#")
+    }
+    let outcome = try cluster(
+      ["--per-socket"] + more + FaultRun.options(directory, steps: 5) + ["--run-dir", run.path],
+      ["OVERSUBSCRIBE": ""])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let data = try Data(contentsOf: URL(fileURLWithPath: run.path + "/config.json"))
+    let config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    let places = try #require(config["placement"] as? [[String: Any]])
+    #expect(places.count == 2 * Set(sockets).count, "\(outcome.errors)")
+    let threads = try #require(config["threads"] as? Int)
+    #expect(places.allSatisfy { count($0["processors"] as? String ?? "0") >= threads }, "\(places)")
+    #expect(threads > 1 || ProcessInfo.processInfo.processorCount < 2 * Set(sockets).count)
+    #expect(try cluster(["--per-socket", "--threads", "2"]).status == 64)
+  }
+
   /// How many are in a list such as `0-3,8`.
   private func count(_ list: String) -> Int {
     list.split(separator: ",").reduce(0) { sum, part in

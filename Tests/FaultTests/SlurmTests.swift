@@ -24,20 +24,27 @@ final class SlurmTests {
   }
 
   /// - Returns: the job's number.
-  private func submit(_ slurmOptions: [String], _ options: [String]) throws -> String {
+  private func submit(
+    _ slurmOptions: [String], _ options: [String], environment: [String: String] = [:]
+  ) throws -> String {
     let outcome = try Program.run(
       [Self.script, "on", "sbatch", "--parsable"] + slurmOptions + [Outside.top + "/launch/slurm.sbatch"]
         + options,
       environment: [
         "SLURM_DIR": directory.path("slurm"), "CHARTRAIN_HOME": Outside.top, "OVERSUBSCRIBE": "1",
         "CHARTRAIN_PROGRAM": Program.path("chartrain-dist"), "RUN_DIR": directory.path("run"),
-      ], currentDirectory: directory.path)
+      ].merging(environment) { $1 }, currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     return outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   private func log(_ job: String) -> String {
     (try? String(contentsOfFile: directory.path("slurm-\(job).log"), encoding: .utf8)) ?? ""
+  }
+
+  private func config(_ job: String) throws -> [String: Any] {
+    let data = try Data(contentsOf: URL(fileURLWithPath: run(job).path + "/config.json"))
+    return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
   }
 
   private func run(_ name: String) -> FaultRun { FaultRun(directory: directory, name: "run-\(name)") }
@@ -88,6 +95,43 @@ final class SlurmTests {
     #expect(run(job).steps == steps, "\(log(job))")
     #expect(try run(job).last.progress?.restarts == 1)
     #expect(try run(job).last.checksum == run(job).undisturbedChecksum(steps: steps))
+  }
+
+  /// Slurm sends the signal itself, some time between the job's start and half a minute before its limit of one.
+  @Test func aJobSavesAheadOfItsTimeLimit() throws {
+    let job = try submit(
+      ["--ntasks=2", "--time=1", "--signal=B:USR1@30"], FaultRun.options(directory, steps: 100_000_000))
+    for _ in 0..<900 where !log(job).contains("back into the queue") { usleep(100_000) }
+    #expect(
+      log(job).contains("saved ahead of the time limit") && !log(job).contains("DUE TO TIME LIMIT"),
+      "\(log(job))")
+    let saved = run(job).steps
+    #expect(try saved > 0 && run(job).last.progress?.step == saved)
+    for _ in 0..<100 where try tell("on", "squeue", "-h", "-j", job, "-o", "%T") != "PENDING\n" {
+      usleep(100_000)
+    }
+    try tell("on", "scontrol", "update", "JobId=\(job)", "StartTime=now")
+    for _ in 0..<300 where run(job).steps < saved + 100 { usleep(100_000) }
+    #expect(run(job).steps >= saved + 100, "\(log(job))")
+    try tell("on", "scancel", job)
+  }
+
+  @Test func theCoresOfATaskAreThreads() throws {
+    let job = try submit(["--ntasks=2", "--cpus-per-task=2"], FaultRun.options(directory, steps: 20))
+    try wait(job)
+    #expect(try config(job)["threads"] as? Int == 2)
+    #expect(try (config(job)["placement"] as? [Any])?.count == 2)
+  }
+
+  /// Where there are as many cores as tasks.
+  @Test(.enabled(if: ProcessInfo.processInfo.processorCount > 1, "one processor"))
+  func eachTaskHasACoreForItself() throws {
+    let job = try submit(
+      ["--ntasks=2"], FaultRun.options(directory, steps: 20), environment: ["OVERSUBSCRIBE": ""])
+    try wait(job)
+    let places = try #require(try config(job)["placement"] as? [[String: Any]])
+    let processors = places.map { $0["processors"] as? String }
+    #expect(processors.count == 2 && processors[0] != processors[1], "\(processors)")
   }
 
   /// A job of a partition that goes first takes the node; what ran there saves, waits, and goes on.

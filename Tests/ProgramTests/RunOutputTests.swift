@@ -81,7 +81,13 @@ import Testing
       #expect(found[0] == (epoch["step"] as? Double))
       #expect(abs(found[1] - (epoch["validLoss"] as! Double)) < 1e-6)
     }
-    for tag in ["loss/train", "rate/learning_rate", "gradient/norm", "seconds_of_epoch/forward"] {
+    let bits = events.scalars["bits_per_character/validation"]
+    #expect(bits?.count == 3)
+    for (found, loss) in zip(bits ?? [], losses ?? []) { #expect(abs(found[1] - loss[1] / log(2)) < 1e-5) }
+    for tag in [
+      "loss/train", "rate/learning_rate", "gradient/norm", "seconds_of_epoch/forward",
+      "speed/characters_per_second", "speed/characters_per_second_of_epoch",
+    ] {
       #expect(events.scalars[tag]?.isEmpty == false, "\(tag)")
     }
     // Every element once, whoever has it.
@@ -108,6 +114,16 @@ import Testing
     #expect(events.scalars["loss/validation"]?.count == 1, "\(outcome.errors)")
   }
 
+  /// The data in a report.
+  private func runs(in page: String) throws -> [[String: Any]] {
+    let start = try #require(page.range(of: #"<script type="application/json" id="data">"#))
+    let end = try #require(page[start.upperBound...].range(of: "</script>"))
+    let json = page[start.upperBound..<end.lowerBound]
+    #expect(!json.contains("<"))
+    let data = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+    return try #require(data["runs"] as? [[String: Any]])
+  }
+
   /// The page has all that it needs in it, and its data as they are.
   @Test func theReportIsOnePageWithTheRunsData() throws {
     try train("a", ranks: 2)
@@ -122,13 +138,7 @@ import Testing
     for address in ["http://", "https://", "src=", "@import"] {
       #expect(!other.contains(address), "\(address)")
     }
-    let start = try #require(page.range(of: #"<script type="application/json" id="data">"#))
-    let end = try #require(page[start.upperBound...].range(of: "</script>"))
-    let json = page[start.upperBound..<end.lowerBound]
-    #expect(!json.contains("<"))
-    let data = try #require(
-      try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
-    let runs = try #require(data["runs"] as? [[String: Any]])
+    let runs = try runs(in: page)
     #expect(runs.map { $0["name"] as? String } == ["a", "b"])
     let epochs = try #require(runs[0]["epochs"] as? [[String: Any]])
     let phases = try #require(epochs[0]["phaseSeconds"] as? [String: [Double]])
@@ -140,6 +150,22 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: directory.path("a/report.html")))
     #expect(try run(["report", "none"]).status == 64)
     #expect(try run(["report", "a", "--to", "x.txt"]).status == 64)
+  }
+
+  /// As on a disk that was full for a time.
+  @Test func theReportSaysWhichStepsHaveNoLine() throws {
+    try train("a")
+    let path = directory.path("a/metrics.jsonl")
+    var lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    func missing() throws -> Int? {
+      #expect(try run(["report", "a"]).status == 0)
+      let page = try String(contentsOfFile: directory.path("a/report.html"), encoding: .utf8)
+      return try runs(in: page)[0]["stepsWithoutLine"] as? Int
+    }
+    #expect(try missing() == 0)
+    lines.removeSubrange(3...5)
+    try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try missing() == 3)
   }
 
   /// While it goes on and afterwards.

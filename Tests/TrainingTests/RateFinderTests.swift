@@ -41,4 +41,20 @@ import Training
     let minimum = try #require(outcome.minimumTenth) * 10
     #expect(steepest > 1e-5 && steepest <= minimum && minimum < last.learningRate)
   }
+
+  /// Sums of weights as large as the rate overflow in the next step.
+  @Test func itStopsWhereTheLossIsBeyondAllNumbers() throws {
+    let config = TrainingFixture.config(directory)
+    let outcome = try ThreadWorld.run(size: 1) { world -> RateFinder.Outcome in
+      let trainer = try Trainer(config, SharedText(config, world), world)
+      let before = trainer.parametersHash
+      let outcome = try RateFinder(rates: 1e38...2e38, steps: 20).run(trainer)
+      #expect(trainer.parametersHash == before)
+      return outcome
+    }[0]
+    #expect(outcome.points.count == 2)
+    #expect(outcome.points.map { $0.loss == nil } == [false, true])
+    #expect(outcome.points.map { $0.smoothedLoss == nil } == [false, true])
+    #expect(outcome.steepest == nil)
+  }
 }

@@ -72,10 +72,18 @@ import Training
     #expect(
       try epochs.map { $0["validLoss"] as! Double } == lines("epoch").map { $0["validLoss"] as! Double })
     #expect(epochs.count == 2)
-    for epoch in epochs {
-      let (seconds, idle) = (epoch["validSeconds"] as! Double, epoch["validIdleSeconds"] as! Double)
-      #expect(seconds > 0 && idle >= 0 && idle < seconds * Double(ranks))
+    /// What part of the time of validation ranks waited, for each epoch.
+    func idleParts(_ directory: String?) throws -> [Double] {
+      try lines("epoch", in: directory).map { epoch in
+        let (seconds, idle) = (epoch["validSeconds"] as! Double, epoch["validIdleSeconds"] as! Double)
+        #expect(seconds > 0 && idle >= 0)
+        return idle / (seconds * Double(ranks))
+      }
     }
+    // All but rank 0, all the time.
+    let waiting = Double(ranks - 1) / Double(ranks)
+    #expect(try idleParts(nil).allSatisfy { $0 > waiting - 1e-9 && $0 <= 1 })
+    #expect(try idleParts(all).allSatisfy { $0 < 1 })
   }
 
   /// Validation, sampling and saving leave training alone.

@@ -5,16 +5,18 @@ import Kernels
 import Ranks
 import Training
 
-struct BenchCommand: RankedCommand {
+struct BenchCommand: RankedCommand, CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract:
       "Measure training steps: speed, share of the processor's peak, memory, and where the time goes.",
     discussion: """
       Takes the options of train, and writes no files. All windows have the length --bptt.
-
-      $ mpirun -n 2 chartrain-dist bench --preset notebook-lstm
       """)
+
+  static let examples = [
+    Example("The notebook's LSTM, on 2 ranks", "mpirun -n 2 chartrain-dist bench --preset notebook-lstm")
+  ]
 
   @Option(
     parsing: .unconditional,

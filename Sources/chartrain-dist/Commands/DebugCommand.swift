@@ -4,17 +4,21 @@ import Ranks
 import Storage
 import Training
 
-struct DebugCommand: ParsableCommand {
+struct DebugCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "debug",
     abstract: "Train with all ranks as threads of one process, every check on.",
     discussion: """
       Takes the options of train, and writes a run's directory as it does. No MPI call is made, so that one debugger, sanitizer or profiler sees all ranks. Prints a hash of \
       the weights after each step: the same as train --print-hash under mpirun.
-
-      $ chartrain-dist debug --ranks 4 --max-steps 20
-      $ gdb -ex run --args chartrain-dist debug --ranks 4 --break-at 7
       """)
+
+  static let examples = [
+    Example("4 ranks", "chartrain-dist debug --ranks 4 --max-steps 20"),
+    Example(
+      "Stopped in the debugger before step 7",
+      "gdb -ex run --args chartrain-dist debug --ranks 4 --break-at 7"),
+  ]
 
   @Option(
     parsing: .unconditional,
@@ -25,7 +29,7 @@ struct DebugCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Stop every rank in the debugger before this step, counted from 1.", valueName: "step"),
+      "Stop every rank in the debugger before this step, at least 1. Default: never.", valueName: "step"),
     transform: Number.whole)
   var breakAt: Int?
 

@@ -4,27 +4,32 @@ import Storage
 import Text
 import Training
 
-struct EvalCommand: ParsableCommand {
+struct EvalCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "eval",
     abstract: "Measure how well a trained model predicts a text.",
     discussion: """
       The text is split into streams of equal length; what is left over at its end is not used. The first character of each is given, the others are predicted.
-
-      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt
-      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --heatmap other.html --surprising 10
-      $ chartrain-dist eval --checkpoint RUN_DIR --data other.txt --dynamic 0.01
       """)
+
+  static let examples = [
+    Example("The loss of a text", "chartrain-dist eval --checkpoint runs/a --data other.txt"),
+    Example(
+      "What each character costs, and what surprises most",
+      "chartrain-dist eval --checkpoint runs/a --data other.txt --heatmap other.html --surprising 10"),
+    Example(
+      "While it goes on learning", "chartrain-dist eval --checkpoint runs/a --data other.txt --dynamic 0.01"),
+  ]
 
   @OptionGroup var model: ModelFileOption
 
-  @Option(help: ArgumentHelp("The text: a file or a directory.", valueName: "path"))
+  @Option(help: ArgumentHelp("The text: a file or a directory.", valueName: "path"), completion: .file())
   var data: String
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Streams to split the text into, each from a zero state, at least 1. Default: as in training, at most what the text allows; 1 with --heatmap, "
+      "Streams to split the text into, each from a zero state, 1 to \(TrainingConfig.maximumStreams). Default: as in training, at most what the text allows; 1 with --heatmap, "
         + "--surprising or --dynamic.",
       valueName: "n"), transform: Number.whole)
   var bs: Int?
@@ -32,7 +37,7 @@ struct EvalCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Write what each character cost to this file: a page in colours if it ends in .html, a table if in .csv. Default: none.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var heatmap: String?
 
   @Option(
@@ -60,20 +65,7 @@ struct EvalCommand: ParsableCommand {
     try checkValues()
     let checkpoint = try model.load()
     let source = TextSource.path(data)
-    let tokens = try Tokens(
-      source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
-    if let heatmap, heatmap.hasSuffix(".html"), tokens.count > HeatMap.mostOnPage {
-      throw OptionError(
-        option: "heatmap",
-        expected: "a text of at most \(grouped(HeatMap.mostOnPage)) characters for a page, or a .csv",
-        found: "\(grouped(tokens.count)) characters")
-    }
-    let unknown = tokens.unknownCount
-    if unknown > 0 {
-      Terminal.writeError(
-        "chartrain-dist: warning: the model does not know \(grouped(unknown)) of \(grouped(tokens.count)) characters: "
-          + "read as <unk>")
-    }
+    let tokens = try read(source, checkpoint)
     let streams = streams(checkpoint, tokens)
     let evaluator = try Evaluator(
       try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
@@ -95,13 +87,35 @@ struct EvalCommand: ParsableCommand {
     if json {
       return print(
         try evaluation.jsonLine(
-          streams: streams, unknownCharacters: unknown, charactersLeftOver: tokens.count % streams,
-          dynamicRate: dynamic, passages: asked))
+          streams: streams, unknownCharacters: tokens.unknownCount,
+          charactersLeftOver: tokens.count % streams, dynamicRate: dynamic, passages: asked))
     }
+    show(facts, asked)
+  }
+
+  /// - Throws: `TextError`, `StorageError`; `OptionError` where a page could not hold it.
+  private func read(_ source: TextSource, _ checkpoint: Checkpoint) throws -> Tokens {
+    let tokens = try Tokens(
+      source: source, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
+    if let heatmap, heatmap.hasSuffix(".html"), tokens.count > HeatMap.mostOnPage {
+      throw OptionError(
+        option: "heatmap",
+        expected: "a text of at most \(grouped(HeatMap.mostOnPage)) characters for a page, or a .csv",
+        found: "\(grouped(tokens.count)) characters")
+    }
+    if tokens.unknownCount > 0 {
+      Terminal.writeError(
+        "chartrain-dist: warning: the model does not know \(grouped(tokens.unknownCount)) of \(grouped(tokens.count)) characters: "
+          + "read as <unk>")
+    }
+    return tokens
+  }
+
+  private func show(_ facts: [(String, String)], _ passages: [(SurprisingPassage, String)]?) {
     for (name, value) in facts { print(name.rightPadded(21) + value) }
-    if let asked {
+    if let passages {
       print("\nbits/char    position  passage")
-      for (passage, text) in asked {
+      for (passage, text) in passages {
         print(
           fixed(passage.bitsPerCharacter, 2).leftPadded(9)
             + grouped(passage.characters.lowerBound).leftPadded(12) + "  " + text)

@@ -2,7 +2,7 @@ import ArgumentParser
 import Storage
 import Training
 
-struct ExportCommand: ParsableCommand {
+struct ExportCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "export",
     abstract:
@@ -11,9 +11,16 @@ struct ExportCommand: ParsableCommand {
       "The tensors have PyTorch's names: load_state_dict takes them as they are.\n\n$ chartrain-dist export --checkpoint RUN_DIR --to model.safetensors"
   )
 
+  static let examples = [
+    Example("For PyTorch", "chartrain-dist export --checkpoint runs/a --to model.safetensors"),
+    Example("For ONNX's runtimes", "chartrain-dist export --checkpoint runs/a --to model.onnx"),
+  ]
+
   @OptionGroup var model: ModelFileOption
 
-  @Option(help: ArgumentHelp("The file to write, ending in .safetensors or .onnx.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The file to write, ending in .safetensors or .onnx.", valueName: "file"),
+    completion: .file())
   var to: String
 
   func run() throws {

@@ -1,18 +1,23 @@
 import ArgumentParser
 import Training
 
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is in a checkpoint: config, progress, vocabulary, tensors.",
-    discussion: "$ chartrain-dist inspect RUN_DIR")
+    abstract: "Show what is in a checkpoint: config, progress, vocabulary, tensors.")
+
+  static let examples = [
+    Example("The last checkpoint of a run", "chartrain-dist inspect runs/a"),
+    Example("A file", "chartrain-dist inspect runs/a/checkpoints/best.safetensors"),
+  ]
 
   @Argument(
     help: ArgumentHelp(
-      "The checkpoint, or the directory of a run, for its last one.", valueName: "file"))
+      "The checkpoint, or the directory of a run, for its last one.", valueName: "file"), completion: .file())
   var file: String?
 
-  @Option(help: ArgumentHelp("The same, said as for the other commands.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The same, said as for the other commands.", valueName: "file"), completion: .file())
   var checkpoint: String?
 
   func validate() throws {

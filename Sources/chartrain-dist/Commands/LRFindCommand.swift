@@ -6,16 +6,18 @@ import Ranks
 import Storage
 import Training
 
-struct LRFindCommand: RankedCommand {
+struct LRFindCommand: RankedCommand, CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "lr-find",
     abstract: "Look for a good learning rate: raise it until the loss explodes.",
     discussion:
       """
       Takes the options of train; writes lr-find.json and lr-find.svg into a new directory (--run-dir). The model is as it was before.
-
-      $ chartrain-dist lr-find --train text.txt --steps 300
       """)
+
+  static let examples = [
+    Example("Over 300 steps", "mpirun -n 2 chartrain-dist lr-find --train text.txt --steps 300")
+  ]
 
   @Option(
     name: .customLong("from"), parsing: .unconditional,

@@ -4,7 +4,7 @@ import Ranks
 import Storage
 import Training
 
-struct PlanCommand: RankedCommand {
+struct PlanCommand: RankedCommand, CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract:
@@ -13,11 +13,17 @@ struct PlanCommand: RankedCommand {
       Takes the options of train, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
       hosts would add follows from the network between them: measured, where one rank is started on each, or as --bandwidth and \
       --latency say; with neither, and one process, one host is all there is. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
-
-      $ chartrain-dist plan --preset notebook-lstm --bandwidth 10 --latency 30
-      $ mpirun --hostfile hosts --map-by ppr:1:node --bind-to none chartrain-dist plan --preset notebook-lstm
-      $ launch/cluster hosts plan --preset notebook-lstm
       """)
+
+  static let examples = [
+    Example(
+      "For hosts whose network is known",
+      "chartrain-dist plan --preset notebook-lstm --bandwidth 10 --latency 30"),
+    Example("For those of a hostfile, network measured", "launch/cluster hosts plan --preset notebook-lstm"),
+    Example(
+      "The same without the launcher",
+      "mpirun --hostfile hosts --map-by ppr:1:node --bind-to none chartrain-dist plan"),
+  ]
 
   @Option(
     parsing: .unconditional,

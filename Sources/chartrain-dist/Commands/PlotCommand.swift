@@ -3,11 +3,14 @@ import Charts
 import Storage
 import Training
 
-struct PlotCommand: ParsableCommand {
+struct PlotCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "plot",
-    abstract: "Draw what runs have measured, as an SVG picture.",
-    discussion: "$ chartrain-dist plot runs/a runs/b --what valid --to loss.svg")
+    abstract: "Draw what runs have measured, as an SVG picture.")
+
+  static let examples = [
+    Example("Validation losses of two runs", "chartrain-dist plot runs/a runs/b --what valid --to loss.svg")
+  ]
 
   enum Quantity: String, CaseIterable, Sendable {
     case loss
@@ -15,17 +18,17 @@ struct PlotCommand: ParsableCommand {
     case rate
   }
 
-  @Argument(help: ArgumentHelp("The runs' directories.", valueName: "run-dir"))
+  @Argument(help: ArgumentHelp("The runs' directories.", valueName: "run-dir"), completion: .directory)
   var runs: [String]
 
   @Option(
     help: ArgumentHelp(
       "'loss': smoothed training loss by step; 'valid': validation loss by epoch; 'rate': learning rate by step. "
         + "Default: valid.", valueName: "what"),
-    transform: Choice.of(Quantity.self))
+    completion: Choice.names(Quantity.self), transform: Choice.of(Quantity.self))
   var what = Quantity.valid
 
-  @Option(help: ArgumentHelp("The file to write, ending in .svg.", valueName: "file"))
+  @Option(help: ArgumentHelp("The file to write, ending in .svg.", valueName: "file"), completion: .file())
   var to: String
 
   @Option(help: ArgumentHelp("Over the picture. Default: what it shows.", valueName: "text"))

@@ -4,10 +4,22 @@ import Logging
 import Ranks
 import Training
 
-struct TrainCommand: RankedCommand {
+struct TrainCommand: RankedCommand, CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a model, on as many ranks as mpirun starts.")
+
+  static let examples = [
+    Example("On 4 ranks, on a text of your own", "mpirun -n 4 chartrain-dist train --train text.txt"),
+    Example(
+      "The notebook's GRU, on its text",
+      "mpirun -n 2 chartrain-dist --preset notebook-gru --train trn.txt --valid val.txt"),
+    Example(
+      "Two phases, a larger model",
+      "mpirun -n 2 chartrain-dist --cell lstm --layers 2 --phase epochs=4,lr=3e-3 --phase epochs=2,lr=5e-4"),
+    Example("Go on with a run, on another number of ranks", "mpirun -n 2 chartrain-dist --resume runs/a"),
+    Example("On the hosts of a hostfile", "launch/cluster hosts --train text.txt"),
+  ]
 
   @Flag(help: "Print a hash of the weights after each step: the same as debug prints.")
   var printHash = false
@@ -15,7 +27,7 @@ struct TrainCommand: RankedCommand {
   @Option(
     help: ArgumentHelp(
       "Write a Chrome trace of every rank's phases to this file at the end; it opens in Perfetto. The first \(StepProfile.steps) steps.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var profile: String?
 
   @Option(help: .hidden, transform: Self.fault)

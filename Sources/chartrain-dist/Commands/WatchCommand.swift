@@ -4,17 +4,19 @@ import CharModel
 import Glibc
 import Training
 
-struct WatchCommand: ParsableCommand {
+struct WatchCommand: CommandWithExamples {
   static let configuration = CommandConfiguration(
     commandName: "watch",
     abstract: "Show a run that is going on, from another terminal.",
     discussion: """
       On a terminal it is drawn anew every few moments until the run ends; else, or with --once, once.
-
-      $ chartrain-dist watch runs/a
       """)
 
-  @Argument(help: ArgumentHelp("The run's directory.", valueName: "run-dir"))
+  static let examples = [
+    Example("Until the run ends", "chartrain-dist watch runs/a")
+  ]
+
+  @Argument(help: ArgumentHelp("The run's directory.", valueName: "run-dir"), completion: .directory)
   var directory: String
 
   @Flag(help: "Show it once and end. Default: until the run ends, on a terminal.")
@@ -22,7 +24,7 @@ struct WatchCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Seconds between two looks, at least 0.1. Default: 1.", valueName: "seconds"),
+    help: ArgumentHelp("Seconds between two looks, 0.1 to 3600. Default: 1.", valueName: "seconds"),
     transform: Number.real)
   var every = 1.0
 

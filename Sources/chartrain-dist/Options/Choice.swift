@@ -16,6 +16,10 @@ enum Choice {
     }
   }
 
+  /// The names, for the completions of shells.
+  static func names<Value: RawRepresentable & CaseIterable>(_: Value.Type) -> CompletionKind
+  where Value.RawValue == String { .list(Value.allCases.map(\.rawValue)) }
+
   /// Steps such as `500`, or minutes such as `10m`.
   @Sendable static func checkpointInterval(_ text: String) throws -> CheckpointInterval {
     guard let interval = CheckpointInterval(text) else {

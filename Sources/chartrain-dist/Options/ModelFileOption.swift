@@ -6,7 +6,8 @@ import Training
 struct ModelFileOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model: a checkpoint, or the directory of a run, for its best checkpoint.", valueName: "file"))
+      "The model: a checkpoint, or the directory of a run, for its best checkpoint.", valueName: "file"),
+    completion: .file())
   var checkpoint: String
 
   /// - Throws: `CheckpointError`, `StorageError`.

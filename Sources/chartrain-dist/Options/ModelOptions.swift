@@ -7,7 +7,7 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp(
       "The recurrent cell: \(CellKind.all.map(\.name).joined(separator: ", ")). Default: \(CellKind.standard.name).",
       valueName: "cell"),
-    transform: Choice.cell)
+    completion: .list(CellKind.all.map(\.name)), transform: Choice.cell)
   var cell: CellKind?
 
   @Option(
@@ -53,7 +53,7 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp(
       "Begin with the parameters of this safetensors file, one of ours or PyTorch's with the same names and shapes, instead of random ones. "
         + "Characters that it does not know begin at random.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var initialModel: String?
 
   private static let standard = TrainingConfig()

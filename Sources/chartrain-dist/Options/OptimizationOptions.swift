@@ -5,7 +5,8 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Parallel text streams, over all ranks, at least one for each. Default: \(standard.bs).", valueName: "n"
+      "Parallel text streams, over all ranks, at least one for each, at most \(TrainingConfig.maximumStreams). Default: \(standard.bs).",
+      valueName: "n"
     ),
     transform: Number.whole)
   var bs: Int?
@@ -45,7 +46,7 @@ struct OptimizationOptions: ParsableArguments {
     help: ArgumentHelp(
       "How the rate changes: \(ScheduleSettings.Name.allCases.map(\.rawValue).joined(separator: ", ")). Default: constant.",
       valueName: "name"),
-    transform: Choice.of(ScheduleSettings.Name.self))
+    completion: Choice.names(ScheduleSettings.Name.self), transform: Choice.of(ScheduleSettings.Name.self))
   var schedule: ScheduleSettings.Name?
 
   @Option(

@@ -6,13 +6,13 @@ struct RunOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Directory for the run's files; must not hold a run already. Default: runs/<date-time>, or that of --resume.",
-      valueName: "path"))
+      valueName: "path"), completion: .directory)
   var runDir: String?
 
   @Option(
     help: ArgumentHelp(
       "Directory on each rank's host for a log of it, rank-K.log: what it does, and where its time goes. Default: none.",
-      valueName: "path"))
+      valueName: "path"), completion: .directory)
   var logDir: String?
 
   @Flag(
@@ -30,7 +30,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number.",
-      valueName: "run-dir"))
+      valueName: "run-dir"), completion: .directory)
   var resume: String?
 
   @Option(
@@ -38,7 +38,7 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp(
       "Who validates after each epoch: 'rank0', while the other ranks wait; 'all', with the same result; or 'none'. Default: \(standard.validate).",
       valueName: "who"),
-    transform: Choice.of(ValidationMode.self))
+    completion: Choice.names(ValidationMode.self), transform: Choice.of(ValidationMode.self))
   var validation: ValidationMode?
 
   @Option(
@@ -73,7 +73,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Name the ranks that let the others wait for so long without a sign of life. Default: \(fixed(standard.stallWarning, 0)).",
+      "Name the ranks that let the others wait for so long without a sign of life, above 0. Default: \(fixed(standard.stallWarning, 0)).",
       valueName: "seconds"),
     transform: Number.real)
   var stallWarning: Double?
@@ -81,7 +81,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "End the run where they do for so long. Default: \(fixed(standard.stallTimeout, 0)).",
+      "End the run where they do for so long, at least --stall-warning. Default: \(fixed(standard.stallTimeout, 0)).",
       valueName: "seconds"),
     transform: Number.real)
   var stallTimeout: Double?
@@ -91,7 +91,7 @@ struct RunOptions: ParsableArguments {
       "How gradients are added up: 'tree', the same bits on any number of ranks that divides --blocks; 'mpi', MPI's own sum; "
         + "or 'auto', the tree where it can be. Default: \(standard.reduce).",
       valueName: "way"),
-    transform: Choice.of(ReduceMode.self))
+    completion: Choice.names(ReduceMode.self), transform: Choice.of(ReduceMode.self))
   var reduce: ReduceMode?
 
   @Option(
@@ -107,7 +107,7 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp(
       "What multiplies matrices: 'simd', this program's own kernels; 'openblas', whose bits depend on host and ranks; or 'auto', the faster one. Default: \(standard.gemm).",
       valueName: "way"),
-    transform: Choice.of(Gemm.self))
+    completion: Choice.names(Gemm.self), transform: Choice.of(Gemm.self))
   var gemm: Gemm?
 
   @Option(

@@ -8,13 +8,13 @@ struct StartOptions: ParsableArguments {
       "Start from the options of a known experiment: "
         + Preset.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ") + ".",
       valueName: "name"),
-    transform: { try Preset(named: $0) })
+    completion: .list(Preset.all.map(\.name)), transform: { try Preset(named: $0) })
   var preset: Preset?
 
   @Option(
     help: ArgumentHelp(
       "Start from the options in this YAML or JSON file, such as the config.json of a run.", valueName: "file"
-    ))
+    ), completion: .file())
   var config: String?
 
   func validate() throws {

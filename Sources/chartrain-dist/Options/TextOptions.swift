@@ -6,13 +6,13 @@ struct TextOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Text to train on: a file, or a directory whose files are read in the order of their paths. Default: the built-in corpus.",
-      valueName: "path"))
+      valueName: "path"), completion: .file())
   var train: String?
 
   @Option(
     help: ArgumentHelp(
-      "Text to validate on: a file or a directory. Default: the end of the training text.", valueName: "path")
-  )
+      "Text to validate on: a file or a directory. Default: the end of the training text.", valueName: "path"),
+    completion: .file())
   var valid: String?
 
   @Option(
@@ -26,7 +26,7 @@ struct TextOptions: ParsableArguments {
     help: ArgumentHelp(
       "What a character is: 'scalar' (Unicode scalar of UTF-8 text) or 'byte' (any file). Default: \(standard.unit).",
       valueName: "unit"),
-    transform: Choice.of(TextFormat.Unit.self))
+    completion: Choice.names(TextFormat.Unit.self), transform: Choice.of(TextFormat.Unit.self))
   var unit: TextFormat.Unit?
 
   @Flag(inversion: .prefixedNo, help: "Turn the text into lower case. Default: no.")
@@ -36,7 +36,7 @@ struct TextOptions: ParsableArguments {
     help: ArgumentHelp(
       "'keep' line ends, or 'strip' them, joining the lines with nothing between. Default: \(standard.newlines).",
       valueName: "way"),
-    transform: Choice.of(TextFormat.Newlines.self))
+    completion: Choice.names(TextFormat.Newlines.self), transform: Choice.of(TextFormat.Newlines.self))
   var newlines: TextFormat.Newlines?
 
   @Flag(inversion: .prefixedNo, help: "Mark the end of each file with one <eos>. Default: no.")

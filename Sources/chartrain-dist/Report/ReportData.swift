@@ -20,6 +20,8 @@ struct ReportData: Encodable {
     let epochs: [EpochMetrics]
     let checkpoints: [Saved]
     let skippedSteps: Int
+    /// Steps that were made, but of which there is no line.
+    let stepsWithoutLine: Int
     let restarts: Int
     let rewinds: [RewindMetrics]
     let samples: [Sample]
@@ -82,6 +84,7 @@ extension ReportData.Run {
     let files = ReportData.Saved.stepsOfFiles(run)
     checkpoints = metrics.checkpoints.map { ReportData.Saved($0, run.directory, files: files, page: page) }
     skippedSteps = metrics.steps.count { $0.skipped }
+    stepsWithoutLine = (metrics.steps.last?.step ?? 0) - metrics.steps.count
     let checkpoint = run.lastCheckpoint()
     restarts = checkpoint?.progress?.restarts ?? 0
     rewinds = metrics.rewinds

@@ -775,9 +775,10 @@
   }
 
   function events(run) {
-    const { skippedSteps = 0, restarts = 0, rewinds, checkpoints } = run;
+    const { skippedSteps = 0, stepsWithoutLine = 0, restarts = 0, rewinds, checkpoints } = run;
     return [
       skippedSteps > 0 && `${count(skippedSteps, "step")} ${skippedSteps === 1 ? "was" : "were"} skipped: loss or gradient was not finite.`,
+      stepsWithoutLine > 0 && `Of ${count(stepsWithoutLine, "step")} there is no line: the storage took none. The curves lack them.`,
       ...rewinds.map((rewind) => `At step ${grouped(rewind.fromStep)} the run went back to step ${grouped(rewind.step)} in epoch ` +
         `${grouped(rewind.epoch)}; from there on learning rates are multiplied by ${significant(rewind.rateFactor)}.`),
       restarts > 0 && `The run ended and was resumed ${times(restarts)}.`,
