@@ -67,16 +67,30 @@ cores() {
   if [ "$physical" -gt 0 ] && [ "$physical" -lt "$usable" ]; then echo "$physical"; else echo "$usable"; fi
 }
 
-# The hosts of the hostfile $1 and their slots.
+# The hosts of the hostfile $1 and their slots, one without any has one; of a host with several lines the sum.
 list_hosts() {
-  awk '/^[[:space:]]*(#|$)/ { next } { n = 1; for (i = 2; i <= NF && $i !~ /^#/; i++) if ($i ~ /^slots=/) n = substr($i, 7); print $1, n + 0 }' "$1"
+  awk '{ sub(/\r$/, "") } /^[[:space:]]*(#|$)/ { next }
+    { n = 1; for (i = 2; i <= NF && $i !~ /^#/; i++) if ($i ~ /^slots=/) n = substr($i, 7) + 0
+      if (!($1 in slots)) names[++count] = $1
+      slots[$1] += n }
+    END { for (i = 1; i <= count; i++) print names[i], slots[names[i]] }' "$1"
+}
+
+# The same as a hostfile in which Open MPI finds nothing else: to it a host without slots has one for each core, and one with two lines is an error.
+plain_hostfile() { list_hosts "$1" | sed 's/ / slots=/'; }
+
+# The IPv4 address of the host $1, as ssh knows it; nothing where nobody knows it.
+address_of() {
+  local name
+  name=$(${CHARTRAIN_SSH:-ssh} -G "$1" 2>/dev/null | sed -n 's/^hostname //p') || true
+  getent ahostsv4 "${name:-${1#*@}}" | awk 'NR == 1 { print $1 }' || true
 }
 
 # Whether $1 names this machine.
 is_here() {
   local address addresses
-  case $1 in localhost | 127.* | "$(hostname)" | "$(hostname -s)") return 0 ;; esac
-  address=$(getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }') || return 1
+  case ${1#*@} in localhost | 127.* | "$(hostname)" | "$(hostname -s)") return 0 ;; esac
+  address=$(address_of "$1")
   addresses=$(ip -o -4 address show | awk '{ sub(/\/.*/, "", $4); print $4 }')
   [ -n "$address" ] && grep -qxF "$address" <<<"$addresses"
 }
@@ -96,15 +110,15 @@ is_in() {
 
 # The network that this host shares with all others of the hostfile $1 whose names are known; nothing where they are in several.
 network_to() {
-  local name address device network=''
+  local name address source network=''
   while read -r name _; do
     if is_here "$name"; then continue; fi
     # A name that nobody knows is for ssh to complain of.
-    address=$(getent ahostsv4 "$name" | awk 'NR == 1 { print $1 }') || true
+    address=$(address_of "$name")
     [ -n "$address" ] || continue
     if [ -z "$network" ]; then
-      device=$(ip route get "$address" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p') || true
-      network=$(ip -o -4 address show dev "${device:-lo}" 2>/dev/null | awk 'NR == 1 { print $4 }') || true
+      source=$(ip route get "$address" 2>/dev/null | sed -n 's/.* src \([^ ]*\).*/\1/p') || true
+      network=$(ip -o -4 address show 2>/dev/null | awk -v source="$source/" 'index($4, source) == 1 { print $4; exit }') || true
     fi
     is_in "$address" "${network:-127.0.0.0/8}" || return 0
   done < <(list_hosts "$1")

@@ -14,7 +14,7 @@ def closed(properties, **more):
 REPLICAS = closed(
     {
         "replicas": {"type": "integer", "minimum": 0},
-        "restartPolicy": {"enum": ["Always", "OnFailure", "Never", "ExitCode"]},
+        "restartPolicy": {"enum": ["OnFailure", "Never"]},
         "template": closed({"metadata": {"type": "object"}, "spec": {"type": "object"}}, required=["spec"]),
     },
     required=["template"])

@@ -92,8 +92,8 @@ struct BrowserTests {
     return try JSONDecoder().decode(Page.self, from: Data(json.utf8))
   }
 
-  /// On a desk and on a telephone of today or of some years ago, light and dark.
-  @Test(arguments: [1200, 390, 360], [false, true])
+  /// On a desk and on a telephone, light and dark.
+  @Test(arguments: [1200, 390], [false, true])
   func theReportIsReadable(width: Int, dark: Bool) throws {
     let name = "report-\(width)-\(dark).html"
     try Self.run(in: directory, ["report", "first", "second", "--to", name])
@@ -112,7 +112,7 @@ struct BrowserTests {
     #expect(isDark(page.ground) == dark, "\(page.ground)")
   }
 
-  @Test(arguments: [1200, 390, 360], [false, true])
+  @Test(arguments: [1200, 390], [false, true])
   func theHeatMapIsReadable(width: Int, dark: Bool) throws {
     let name = "map-\(width)-\(dark).html"
     try Self.run(in: directory, ["eval", "--checkpoint", "first", "--data", "text.txt", "--heatmap", name])

@@ -27,7 +27,7 @@ def detached(state):
 
 
 def run(rank, options):
-    torch.set_num_threads(1 if options.processes > 1 else options.cores)
+    torch.set_num_threads(options.threads or (1 if options.processes > 1 else options.cores))
     torch.manual_seed(0)
     rows, vocabulary = work.streams(options.text, options.batch)
     share = options.batch // options.processes

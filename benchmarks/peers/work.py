@@ -20,6 +20,7 @@ def arguments():
     parser.add_argument("text")
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="of each process; without it, one process has as many as cores")
     parser.add_argument("--batch", type=int, default=64, help="streams, of all processes together")
     parser.add_argument("--steps", type=int, default=100)
     return parser.parse_args()
