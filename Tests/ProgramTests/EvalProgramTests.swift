@@ -114,4 +114,20 @@ import Testing
     #expect(diverged.errors.contains("--dynamic"), "\(diverged.errors)")
     #expect(!FileManager.default.fileExists(atPath: directory.path("map.csv")))
   }
+
+  /// Nor one of a directory's.
+  @Test func theTextIsNotWrittenOver() throws {
+    try FileManager.default.createDirectory(
+      atPath: directory.path("texts"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: directory.path("text.txt"), toPath: directory.path("texts/a.csv"))
+    let outcome = try run([
+      "eval", "--checkpoint", "run", "--data", "texts", "--heatmap", "./texts/a.csv",
+    ])
+    #expect(
+      outcome.status == 64 && outcome.errors.contains("another file than the text"), "\(outcome.errors)")
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: directory.path("texts/a.csv")))
+        == Data(contentsOf: URL(fileURLWithPath: directory.path("text.txt"))))
+  }
 }

@@ -92,7 +92,8 @@ import Testing
     }
     // Every element once, whoever has it.
     #expect(
-      events.histograms["weights/rnn.weight_hh_l1"]?.map { $0[1] } == [3, 3, 3].map { $0 * 24 * 24 * 3 / 3 })
+      events.histograms["weights/rnn.weight_hh_l1"]?.map { $0[1] }
+        == [3, 3, 3].map { gates in gates * 24 * 24 })
     #expect(events.histograms["gradients/l_out.bias"]?.count == 3)
     #expect(events.settings["dropout"] == .number(0.25))
     #expect(events.settings["cell"] == .text("gru"))
@@ -168,6 +169,15 @@ import Testing
     #expect(try missing() == 3)
   }
 
+  @Test func theReportNamesARunThatIsHere() throws {
+    try train("a")
+    let outcome = try Program.run(
+      "chartrain-dist", ["report", "."], currentDirectory: directory.path("a"))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let page = try String(contentsOfFile: directory.path("a/report.html"), encoding: .utf8)
+    #expect(try runs(in: page)[0]["name"] as? String == "a")
+  }
+
   /// While it goes on and afterwards.
   @Test func aRunIsWatched() throws {
     let program = try RunningProgram(
@@ -181,7 +191,7 @@ import Testing
     try program.wait { (try? page().contains("sample after epoch")) == true }
     let page1 = try page()
     #expect(
-      page1.contains("going on") && page1.contains("chars/s")
+      page1.contains("going on") && !page1.contains("not going on") && page1.contains("chars/s")
         && page1.contains("ranks in that epoch: balance "), "\(page1)")
     #expect(page1.contains("best"), "\(page1)")
     #expect(page1.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) }, "\(page1)")

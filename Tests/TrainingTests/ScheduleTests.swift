@@ -146,6 +146,10 @@ import Training
       #expect((config.bs, config.bptt, config.embedding, config.minFreq) == (64, 8, 42, 3))
       #expect(config.bpttJitter && config.carryStateAcrossEpochs && config.lowercase && config.endToken)
       #expect(config.newlines == .strip && config.clipNorm == nil && config.averageDecay == nil)
+      let isDeep = config.layers == 2
+      #expect(
+        config.seed == 1 && config.weightDecay == (isDeep ? 1e-5 : 0) && config.dropout == (isDeep ? 0.5 : 0))
+      #expect(config.dropoutOutput == (preset.name == "nietzsche" ? 0.2 : 0) && !config.decoupledWeightDecay)
     }
     func phases(_ name: String) throws -> [Phase] { try Preset(named: name).config.phases }
     #expect(

@@ -139,7 +139,8 @@ struct EvalCommand: CommandWithExamples {
     }
     if let heatmap {
       try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap")
-      guard !areSameFile(data, heatmap) else {
+      let texts = kind(of: data) == .directory ? try filesBelow(data) : [data]
+      guard !texts.contains(where: { areSameFile($0, heatmap) }) else {
         throw OptionError(option: "heatmap", expected: "another file than the text", found: "'\(heatmap)'")
       }
     }

@@ -8,7 +8,7 @@ struct ExportCommand: CommandWithExamples {
     abstract:
       "Write the model of a checkpoint alone, without the state of its training: as safetensors or ONNX.",
     discussion:
-      "The tensors have PyTorch's names: load_state_dict takes them as they are.\n\n$ chartrain-dist export --checkpoint RUN_DIR --to model.safetensors"
+      "The tensors have PyTorch's names: load_state_dict takes them as they are."
   )
 
   static let examples = [

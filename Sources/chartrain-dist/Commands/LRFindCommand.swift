@@ -32,7 +32,8 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps to take, at least 2. Default: one epoch.", valueName: "n"),
+    help: ArgumentHelp(
+      "Steps to take, at least 2. Default: as many as an epoch has without --bptt-jitter.", valueName: "n"),
     transform: Number.whole)
   var steps: Int?
 

@@ -44,7 +44,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Cores of a host, at least 1. Default: those that this process may use.", valueName: "n"),
+      "Cores of a host, 1 to those that this process may use. Default: all of these.", valueName: "n"),
     transform: Number.whole)
   var cores: Int?
 

@@ -37,7 +37,8 @@ struct PlotCommand: CommandWithExamples {
   func run() throws {
     try requireSuffix(".svg", of: to)
     let lines = try runs.map { run in
-      let metrics = try MetricsFile(directory: run)
+      let past = try PastRun(path: run)
+      let metrics = past.metrics
       let points: [(x: Double, y: Double)] =
         switch what {
         case .loss:
@@ -47,7 +48,7 @@ struct PlotCommand: CommandWithExamples {
         case .valid: metrics.epochs.compactMap { epoch in epoch.validLoss.map { (Double(epoch.epoch), $0) } }
         case .rate: metrics.steps.map { (Double($0.step), $0.learningRate) }
         }
-      return LineChart.Line(name: run.split(separator: "/").last.map(String.init) ?? run, points: points)
+      return LineChart.Line(name: past.name, points: points)
     }
     let names: (title: String, x: String, y: String) =
       switch what {

@@ -75,14 +75,17 @@ private struct RunView {
     let epochs = run.config.phases.reduce(0) { $0 + $1.epochs }
     let loss = run.metrics.smoothedLosses.last.flatMap { $0 }.map { fixed($0, 4) } ?? "-"
     return
-      "epoch \(step.epoch)/\(epochs)  step \(grouped(step.step))  loss \(loss)  rate \(scientific(step.learningRate))  "
-      + "\(grouped(Int(step.charactersPerSecond))) chars/s  \(left(epochs)) left"
+      "epoch \(step.epoch)/\(epochs)  step \(grouped(step.step))  loss \(loss)\(left(epochs, step.step))  "
+      + "\(grouped(Int(step.charactersPerSecond))) chars/s  rate \(scientific(step.learningRate))"
   }
 
-  /// What the epochs to come will take, if they take what the last one took.
-  private func left(_ epochs: Int) -> String {
-    guard let last = run.metrics.epochs.last else { return "-" }
-    return duration(seconds: Double(epochs - last.epoch) * (last.seconds + (last.validSeconds ?? 0)))
+  /// What the epochs to come will take, if they take what the last one took; nothing before there is one or after the run.
+  private func left(_ epochs: Int, _ step: Int) -> String {
+    guard run.isGoingOn, let last = run.metrics.epochs.last else { return "" }
+    let stepsOfEpoch = last.step - (run.metrics.epochs.dropLast().last?.step ?? 0)
+    let done = min(1, Double(step - last.step) / Double(max(1, stepsOfEpoch)))
+    let epochsLeft = Double(epochs - last.epoch) - done
+    return "  \(duration(seconds: epochsLeft * (last.seconds + (last.validSeconds ?? 0)))) left"
   }
 
   private var chart: [String] {

@@ -43,16 +43,19 @@ struct ProgressDisplay {
     let isTelling = fraction > before && elapsedSeconds > Self.soon
     let left = isTelling ? duration(seconds: elapsedSeconds * (1 - fraction) / (fraction - before)) : "-"
     let percent = "\(Int(fraction * 100))%".leftPadded(4)
-    let tail = "\(percent)  \(detail())  \(left) left" + (remark.isEmpty ? "" : "  " + remark)
     let label = label()
-    guard let width else { return Terminal.write("\(label) \(tail)\n") }
-    func line(barWidth: Int) -> String {
+    let withoutRemark = "\(percent)  \(detail())  \(left) left"
+    let whole = withoutRemark + (remark.isEmpty ? "" : "  " + remark)
+    guard let width else { return Terminal.write("\(label) \(whole)\n") }
+    func bar(_ barWidth: Int) -> String {
       let filled = Int((fraction * Double(barWidth)).rounded())
-      let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
-      return "\(label) [\(bar)] \(tail)"
+      return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
+        + "] "
     }
-    let lines = [20, 10].map(line)
-    let fitting = lines.first { $0.count < width } ?? lines[1]
+    // Where it is narrow the bar goes first: its percentage stays.
+    let lines = [bar(20) + whole, bar(10) + whole, whole, bar(10) + withoutRemark, withoutRemark]
+      .map { "\(label) \($0)" }
+    let fitting = lines.first { $0.count < width } ?? lines.last!
     Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, width - 1)))
   }
 

@@ -12,6 +12,8 @@ final class TensorBoardObserver: SilentObserver {
   private var lastStep = 0
   /// When a step was last written: of quick steps not each one is.
   private var written: ContinuousClock.Instant?
+  /// The last step, where it is not.
+  private var unwritten: (values: [(tag: String, value: Double?)], step: Int)?
   private let clock = ContinuousClock()
   private static let pause = Duration.milliseconds(100)
 
@@ -39,16 +41,27 @@ final class TensorBoardObserver: SilentObserver {
 
   override func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     lastStep = metrics.step
-    if let written, clock.now - written < Self.pause { return }
-    written = clock.now
     let values: [(tag: String, value: Double?)] = [
       ("loss/train", smoothedLoss), ("rate/learning_rate", metrics.learningRate),
       ("gradient/norm", metrics.gradientNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
     ]
+    if let written, clock.now - written < Self.pause {
+      unwritten = (values, metrics.step)
+      return
+    }
+    written = clock.now
+    unwritten = nil
     scalars(values, step: metrics.step)
   }
 
+  /// The last step is always there, however soon it came.
+  private func writeLastStep() {
+    if let (values, step) = unwritten { scalars(values, step: step) }
+    unwritten = nil
+  }
+
   override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
+    writeLastStep()
     // The slowest rank's: it is the one that the others wait for.
     let phases = PhaseClock.Phase.allCases.map { phase in
       (tag: "seconds_of_epoch/\(phase)", value: metrics.phaseSeconds?["\(phase)"]?.max())
@@ -78,6 +91,7 @@ final class TensorBoardObserver: SilentObserver {
   }
 
   override func runEnded(_ report: RunReport) {
+    writeLastStep()
     write([.end(isSuccess: report.ending != nil, time: Date())])
   }
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Training
 
 /// Paths for links between files.
 enum RelativePath {
@@ -12,7 +13,7 @@ enum RelativePath {
   }
 
   /// From the root on, without `.` and `..`.
-  private static func components(_ path: String) -> [Substring] {
+  fileprivate static func components(_ path: String) -> [Substring] {
     let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     var result: [Substring] = []
     for part in whole.split(separator: "/") where part != "." {
@@ -20,4 +21,9 @@ enum RelativePath {
     }
     return result
   }
+}
+
+extension PastRun {
+  /// That of its directory, also where the path that was given is a way there such as `.`.
+  var name: String { RelativePath.components(directory.path).last.map(String.init) ?? directory.path }
 }

@@ -74,7 +74,7 @@ extension ReportData.Run {
   fileprivate init(_ run: PastRun, page: String) {
     let config = run.config
     let metrics = run.metrics
-    name = run.directory.path.split(separator: "/").last.map(String.init) ?? run.directory.path
+    name = run.name
     directory = run.directory.path
     options = config
     ranks = run.placement

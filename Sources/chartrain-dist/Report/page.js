@@ -33,9 +33,10 @@
 
   const orNone = (format) => (value) => (Number.isFinite(value) ? format(value) : none);
   const grouped = orNone((value) => Math.round(value).toLocaleString("en-US"));
-  const lossText = orNone((value) => value.toFixed(4));
   const percent = orNone((value) => `${(value * 100).toFixed(1)}%`);
   const exponential = (value, digits) => value.toExponential(digits).replace(/\.?0*e\+?/, "e");
+  // One that has exploded is as short as any other.
+  const lossText = orNone((value) => (Math.abs(value) < 1e4 ? value.toFixed(4) : exponential(value, 3)));
   const significant = orNone((value) => {
     if (value === 0) return "0";
     if (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e9) return exponential(value, 3);
@@ -637,14 +638,30 @@
   const phaseOrder = ["text", "embed", "forward", "loss", "backward", "reduce", "optimizer"];
   const phaseColour = (phase) => `background: var(--phase-${phaseOrder.includes(phase) ? phaseOrder.indexOf(phase) : 7})`;
 
-  /// Each rank's seconds in each phase, over all epochs.
+  /// How many ranks an epoch ran on, as far as it says so.
+  const rankCount = (epoch) => Math.max(0, ...Object.values(epoch.phaseSeconds ?? {}).map((seconds) => seconds?.length ?? 0));
+
+  /// The last epochs, since the number of ranks last changed.
+  function epochsOfLastRanks(run) {
+    const epochs = run.epochs.filter((epoch) => epoch.phaseSeconds);
+    const others = epochs.findLastIndex((epoch) => rankCount(epoch) !== rankCount(epochs.at(-1)));
+    return epochs.slice(others + 1);
+  }
+
+  function changedRanksSentence(run) {
+    const first = epochsOfLastRanks(run)[0];
+    return first == null || first === run.epochs.find((epoch) => epoch.phaseSeconds) ? null
+      : `Counted from epoch ${grouped(first.epoch)} on: before it the run was on another number of ranks.`;
+  }
+
+  /// Each rank's seconds in each phase, over all epochs since the number of ranks last changed.
   function phaseTotals(run) {
-    const records = run.epochs.map((epoch) => epoch.phaseSeconds).filter(Boolean);
+    const records = epochsOfLastRanks(run).map((epoch) => epoch.phaseSeconds);
     const found = new Set(records.flatMap((record) => Object.keys(record)));
     const phases = [...phaseOrder.filter((phase) => found.delete(phase)), ...found];
-    const rankCount = Math.max(0, ...records.flatMap((record) => Object.values(record).map((seconds) => seconds?.length ?? 0)));
+    const last = run.epochs.findLast((epoch) => epoch.phaseSeconds);
     const hosts = new Map(run.ranks.map(({ rank, host }) => [rank, host]));
-    const ranks = Array.from({ length: rankCount }, (_, rank) => {
+    const ranks = Array.from({ length: last ? rankCount(last) : 0 }, (_, rank) => {
       const seconds = phases.map((phase) => sum(records.map((record) => record[phase]?.[rank])));
       const total = sum(seconds);
       // In `reduce` ranks wait for each other, so that all take equally long in all: the rest is what tells them apart.
@@ -715,14 +732,14 @@
   function idleSentence(run) {
     const idle = sumOrNull(run.epochs.map((epoch) => epoch.validIdleSeconds));
     if (run.validSeconds == null || idle == null) return null;
-    const all = run.validSeconds * run.ranks.length;
+    const all = sum(run.epochs.map((epoch) => (epoch.validSeconds ?? 0) * (rankCount(epoch) || run.ranks.length)));
     const share = all > 0 ? `, ${percent(idle / all)} of their time in it` : "";
     return `Validation took ${duration(run.validSeconds)}; in it ranks waited ${duration(idle)} for others, all added up${share}.`;
   }
 
   function timeSection(run) {
     const { phases, ranks } = phaseTotals(run);
-    const sentences = [balanceSentence(ranks), idleSentence(run)].filter(Boolean).map((text) => element("p", {}, text));
+    const sentences = [changedRanksSentence(run), balanceSentence(ranks), idleSentence(run)].filter(Boolean).map((text) => element("p", {}, text));
     if (!ranks.length) return section("Where the time went", card(sentences, note("No times of phases were recorded.")));
     const keys = element("ul", { class: "phase-keys" }, phases.map((phase) => element("li", {}, element("i", { style: phaseColour(phase) }), phase)));
     return section("Where the time went", card(sentences, keys, rankBreakdown(phases, ranks)));
@@ -781,6 +798,8 @@
       stepsWithoutLine > 0 && `Of ${count(stepsWithoutLine, "step")} there is no line: the storage took none. The curves lack them.`,
       ...rewinds.map((rewind) => `At step ${grouped(rewind.fromStep)} the run went back to step ${grouped(rewind.step)} in epoch ` +
         `${grouped(rewind.epoch)}; from there on learning rates are multiplied by ${significant(rewind.rateFactor)}.`),
+      run.best != null && run.epochs.at(-1)?.validLoss > 1.5 * run.best.validLoss &&
+        `The validation loss ended at ${lossText(run.epochs.at(-1).validLoss)}, far above its best, ${lossText(run.best.validLoss)}.`,
       restarts > 0 && `The run ended and was resumed ${times(restarts)}.`,
       ...checkpoints.filter((saved) => saved.failure != null).map((saved) =>
         `The checkpoint ${(saved.names ?? []).join(", ")} at step ${grouped(saved.step)} could not be written: ${saved.failure}`),
