@@ -102,13 +102,15 @@ public final class RunningProgram {
       _ = FileManager.default.createFile(atPath: path, contents: nil)
       return FileHandle(forWritingAtPath: path)
     }
-    child.standardOutput = file("output")
-    child.standardError = file("errors")
+    let (output, errors) = (file("output"), file("errors"))
+    child.standardOutput = output
+    child.standardError = errors
     child.standardInput = FileHandle.nullDevice
-    if let input {
-      scratch.write("input", input)
-      child.standardInput = FileHandle(forReadingAtPath: scratch.path("input"))
-    }
+    let given = input.flatMap { FileHandle(forReadingAtPath: scratch.write("input", $0)) }
+    if let given { child.standardInput = given }
+    // The program has its own by then. Foundation would keep these for ever; with more than a thousand files open it crashes when it starts the next one
+    // (swift-corelibs-foundation #5472).
+    defer { for file in [output, errors, given] { try? file?.close() } }
     child.terminationHandler = { [ended] _ in ended.signal() }
     // Tests run on threads that block signals, which a program would inherit.
     var (none, before) = (sigset_t(), sigset_t())
