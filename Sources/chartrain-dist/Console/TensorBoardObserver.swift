@@ -13,7 +13,7 @@ final class TensorBoardObserver: SilentObserver {
   /// When a step was last written: of quick steps not each one is.
   private var written: ContinuousClock.Instant?
   /// The last step, where it is not.
-  private var unwritten: (values: [(tag: String, value: Double?)], step: Int)?
+  private var unwritten: (metrics: StepMetrics, smoothedLoss: Double?)?
   private let clock = ContinuousClock()
   private static let pause = Duration.milliseconds(100)
 
@@ -41,23 +41,20 @@ final class TensorBoardObserver: SilentObserver {
 
   override func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     lastStep = metrics.step
-    let values: [(tag: String, value: Double?)] = [
-      ("loss/train", smoothedLoss), ("rate/learning_rate", metrics.learningRate),
-      ("gradient/norm", metrics.gradientNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
-    ]
-    if let written, clock.now - written < Self.pause {
-      unwritten = (values, metrics.step)
-      return
-    }
+    unwritten = (metrics, smoothedLoss)
+    if let written, clock.now - written < Self.pause { return }
     written = clock.now
-    unwritten = nil
-    scalars(values, step: metrics.step)
+    writeLastStep()
   }
 
-  /// The last step is always there, however soon it came.
   private func writeLastStep() {
-    if let (values, step) = unwritten { scalars(values, step: step) }
+    guard let (metrics, smoothedLoss) = unwritten else { return }
     unwritten = nil
+    scalars(
+      [
+        ("loss/train", smoothedLoss), ("rate/learning_rate", metrics.learningRate),
+        ("gradient/norm", metrics.gradientNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
+      ], step: metrics.step)
   }
 
   override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
