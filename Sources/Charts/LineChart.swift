@@ -21,18 +21,22 @@ public struct LineChart: Sendable {
   public var xLabel: String
   public var yLabel: String
   public var xScale: Scale
+  /// On a logarithmic axis, values of less than a 10,000th of the highest are drawn at its foot.
+  public var yScale: Scale
   public var lines: [Line]
   /// Values of x to mark, with a name each.
   public var marks: [(name: String, x: Double)]
 
   public init(
-    title: String, xLabel: String, yLabel: String, xScale: Scale = .linear, lines: [Line],
+    title: String, xLabel: String, yLabel: String, xScale: Scale = .linear, yScale: Scale = .linear,
+    lines: [Line],
     marks: [(name: String, x: Double)] = []
   ) {
     self.title = title
     self.xLabel = xLabel
     self.yLabel = yLabel
     self.xScale = xScale
+    self.yScale = yScale
     self.lines = lines
     self.marks = marks
   }
@@ -49,11 +53,11 @@ public struct LineChart: Sendable {
     }
     let all = shown.flatMap(\.points)
     let x = Axis(all.map(\.x), scale: xScale)
-    let y = Axis(all.map(\.y), scale: .linear)
+    let y = Axis(raised(all.map(\.y)), scale: yScale)
     let plot = (
       x: { (value: Double) in Self.left + x.part(value) * (Self.width - Self.left - Self.right) },
       y: { (value: Double) in
-        Self.height - Self.bottom - y.part(value) * (Self.height - Self.top - Self.bottom)
+        Self.height - Self.bottom - max(0, y.part(value)) * (Self.height - Self.top - Self.bottom)
       }
     )
     var parts = [
@@ -109,7 +113,17 @@ public struct LineChart: Sendable {
 
   private func isShown(_ point: (x: Double, y: Double)) -> Bool {
     abs(point.x) < Self.largestShown && abs(point.y) < Self.largestShown && (xScale == .linear || point.x > 0)
+      && (yScale == .linear || point.y > 0)
   }
+
+  /// `values` of y, those far below the highest raised to where a logarithmic axis begins.
+  private func raised(_ values: [Double]) -> [Double] {
+    guard yScale == .logarithmic, let highest = values.max() else { return values }
+    return values.map { max($0, highest / Self.largestRatio) }
+  }
+
+  /// Of the values on a logarithmic axis of y.
+  private static let largestRatio = 1e4
 
   private func stroke(
     _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ colour: String, dashed: Bool = false

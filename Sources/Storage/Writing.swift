@@ -97,6 +97,16 @@ public func writeAtomically(to path: String, _ body: (borrowing OutputFile) thro
   }
 }
 
+/// Whether ``writeAtomically(to:_:)`` could begin, to be asked before what is to be written takes long to compute.
+///
+/// - Throws: ``StorageError``.
+public func checkCanWrite(_ path: String) throws {
+  guard kind(of: path) != .directory else { throw StorageError("write", path, .isDirectory) }
+  guard access(directory(of: path), W_OK | X_OK) == 0 else {
+    throw StorageError("write", path, Errno(rawValue: errno))
+  }
+}
+
 /// Gives the file at `path` a second name, which may name another file before, as atomically.
 ///
 /// - Throws: ``StorageError``, for one where the file system has no second names; the old file is then untouched.

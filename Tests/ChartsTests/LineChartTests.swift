@@ -27,6 +27,18 @@ import Testing
     #expect(abs((at[1][0] - at[0][0]) - (at[2][0] - at[1][0])) < 0.02)
   }
 
+  @Test func logarithmicValuesGoByFactorsToAFoot() {
+    let chart = LineChart(
+      title: "", xLabel: "x", yLabel: "y", yScale: .logarithmic,
+      lines: [.init(name: "l", points: [(0, 1), (1, 0.1), (2, 0.01), (3, 1e-4), (4, 1e-9), (5, 0), (6, -1)])])
+    let at = coordinates(chart.svg)
+    #expect(at.count == 5, "what is not positive is left out")
+    #expect(abs((at[1][1] - at[0][1]) - (at[2][1] - at[1][1])) < 0.02)
+    #expect(at[3][1] == at[4][1], "far below the highest is at the foot")
+    #expect(["1", "0.1", "0.01", "0.001", "1e-4"].allSatisfy { chart.svg.contains(">\($0)</text>") })
+    #expect(!chart.svg.contains("1e-5"))
+  }
+
   @Test func whatCannotBeDrawnIsLeftOut() {
     #expect(coordinates(chart([(1, 1), (2, .nan), (3, .infinity), (4, 2)])).count == 2)
     #expect(coordinates(chart([(0, 1), (-1, 1), (1, 2), (10, 3)], .logarithmic)).count == 2)

@@ -74,6 +74,8 @@ import Testing
     Case("sample --checkpoint a.txt --temperature -1", 64, "--temperature", "found -1"),
     Case("sample --checkpoint a.txt --top-p 0", 64, "--top-p", "found 0"),
     Case("eval --checkpoint a.txt --data a.txt --heatmap map.png", 64, "--heatmap", ".html or .csv"),
+    Case("eval --checkpoint a.txt --data a.txt --heatmap nowhere/map.html", 74, "nowhere/map.html"),
+    Case("--train a.txt --profile nowhere/trace.json", 74, "nowhere/trace.json"),
     Case("eval --checkpoint a.txt --data a.txt --surprising 0", 64, "--surprising", "found 0"),
     Case("eval --checkpoint a.txt --data a.txt --dynamic -1", 64, "--dynamic", "found -1"),
     Case("sample --checkpoint a.txt --color red", 64, "--color", "auto"),

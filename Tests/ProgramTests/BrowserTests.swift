@@ -38,7 +38,9 @@ struct BrowserTests {
     let width, windowWidth: Double
     let isDark: Bool
     let text: String
-    let lines, tables, rows, links: Int
+    let tables, rows, links: Int
+    /// The points of each line in a chart.
+    let lines: [Int]
     let ground: String
   }
 
@@ -52,7 +54,7 @@ struct BrowserTests {
         const result = {
           errors, width: document.documentElement.scrollWidth, windowWidth: innerWidth,
           isDark: matchMedia("(prefers-color-scheme: dark)").matches, text: document.body.innerText,
-          lines: count("svg path, svg polyline"), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"),
+          lines: [...document.querySelectorAll("g[clip-path] path.line")].map((line) => line.getAttribute("d").match(/[ML]/g)?.length ?? 0), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"),
           ground: getComputedStyle(document.body).backgroundColor,
         };
         parent.postMessage("result:" + encodeURIComponent(JSON.stringify(result)) + ":end", "*");
@@ -106,8 +108,10 @@ struct BrowserTests {
       #expect(page.text.contains(word), "\(word)")
     }
     for word in ["undefined", "NaN", "[object"] { #expect(!page.text.contains(word), "\(word)") }
-    // Two lines in each of some charts, and a row for each epoch.
-    #expect(page.lines >= 6 && page.tables >= 2 && page.rows >= 6)
+    // Of each run: the training loss, the validation loss of three epochs, rate, gradient norm and speed; and a row for each epoch.
+    #expect(page.lines.count == 10 && page.lines.filter { $0 == 3 }.count == 2, "\(page.lines)")
+    #expect(page.lines.allSatisfy { $0 >= 3 } && page.lines.filter { $0 > 50 }.count == 8, "\(page.lines)")
+    #expect(page.tables >= 2 && page.rows >= 6)
     #expect(page.links >= 4, "links to checkpoints")
     #expect(isDark(page.ground) == dark, "\(page.ground)")
   }

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Training
 
 /// That each option does what its help says, where no other test is about it.
 @Suite struct OptionTests {
@@ -42,6 +43,39 @@ import Testing
       #expect(asFile[key] as? Bool == true, "\(key)")
       #expect(turnedOff[key] as? Bool == false, "\(key)")
       #expect(turnedOn[key] as? Bool == true, "\(key)")
+    }
+  }
+
+  /// A decay of 1 / rate takes away whatever was there before the step.
+  @Test(arguments: [true, false]) func decayIsDecoupledOrNot(isDecoupled: Bool) throws {
+    let outcome = try run(
+      [
+        "--run-dir", "run", "--hidden", "8", "--max-steps", "1", "--validate", "none", "--lr", "0.01",
+        "--weight-decay", "100", "--quiet",
+      ] + (isDecoupled ? ["--decoupled-weight-decay"] : []))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let checkpoint = try Checkpoint(path: directory.path("run/checkpoints/last.safetensors"))
+    let parameters = try checkpoint.loadParameters()
+    let largest = (0..<parameters.flat.count).map { abs(parameters.flat[$0]) }.max()!
+    #expect((largest < 0.0101) == isDecoupled, "\(largest)")
+  }
+
+  @Test func aVerboseRunSaysWhatItWrites() throws {
+    func errors(_ more: [String]) throws -> String {
+      let run = ["--run-dir", "run", "--hidden", "8", "--max-steps", "2", "--validate", "none"]
+      let outcome = try self.run(run + more)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      try FileManager.default.removeItem(atPath: directory.path("run"))
+      return outcome.errors
+    }
+    #expect(try errors(["--verbose"]).contains("wrote last after step 2"))
+    #expect(try !errors([]).contains("wrote last"))
+  }
+
+  @Test func everyCommandSaysItsVersion() throws {
+    for command in [[], ["sample"], ["plan"]] {
+      let outcome = try run(command + ["--version"])
+      #expect(outcome.status == 0 && outcome.output.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
     }
   }
 
@@ -134,15 +168,6 @@ import Testing
     let outcome = try run(options)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(try json(outcome.output)["steps"] as? Int == 7, "\(outcome.output)")
-  }
-
-  @Test func aRunIsShownOnce() throws {
-    _ = try run(["--run-dir", "run", "--hidden", "8", "--max-steps", "3", "--validate", "none", "--quiet"])
-    let command = "\(Program.path("chartrain-dist")) watch run --once"
-    let outcome = try Program.run(
-      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
-      currentDirectory: directory.path)
-    #expect(outcome.status == 0 && outcome.output.contains("not going on"), "\(outcome.output)")
   }
 
   @Test func controlCharactersAreWrittenAsTheyAreOnlyToFiles() throws {

@@ -90,6 +90,9 @@ import Testing
     ] {
       #expect(events.scalars[tag]?.isEmpty == false, "\(tag)")
     }
+    // However seldom steps are written, those with which the two processes ended are.
+    let written = Set(events.scalars["loss/train"]?.map { $0[0] } ?? [])
+    for epoch in epochs[1...] { #expect(written.contains(epoch["step"] as! Double), "\(written)") }
     // Every element once, whoever has it.
     #expect(
       events.histograms["weights/rnn.weight_hh_l1"]?.map { $0[1] }
@@ -178,30 +181,6 @@ import Testing
     #expect(try runs(in: page)[0]["name"] as? String == "a")
   }
 
-  /// While it goes on and afterwards.
-  @Test func aRunIsWatched() throws {
-    let program = try RunningProgram(
-      "chartrain-dist",
-      [
-        "--run-dir", "live", "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
-        "100000",
-        "--sample-length", "80", "--quiet",
-      ], ranks: 2, currentDirectory: directory.path)
-    func page() throws -> String { try run(["watch", "live"]).output }
-    try program.wait { (try? page().contains("sample after epoch")) == true }
-    let page1 = try page()
-    #expect(
-      page1.contains("going on") && !page1.contains("not going on") && page1.contains("chars/s")
-        && page1.contains("ranks in that epoch: balance "), "\(page1)")
-    #expect(page1.contains("best"), "\(page1)")
-    #expect(page1.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) }, "\(page1)")
-    kill(program.process, SIGUSR1)
-    #expect(try program.outcome().status == 75)
-    #expect(try page().contains("not going on"))
-    #expect(try run(["watch", "none"]).status == 64)
-    #expect(try run(["watch", "live", "--every", "0"]).status == 64)
-  }
-
   @Test func theRateFinderWritesItsCurveAndSaysWhichRate() throws {
     let outcome = try run([
       "lr-find", "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--steps", "60",
@@ -239,6 +218,13 @@ import Testing
       let picture = try String(contentsOfFile: directory.path("\(what).svg"), encoding: .utf8)
       #expect(picture.components(separatedBy: "<polyline").count == 3)
       #expect(picture.contains("two &amp; more"))
+    }
+    // The schedule's warm-up is at a hundredth of its rate: without it, a tick of a tenth is not drawn.
+    try train("c", ["--lr", "0.01", "--schedule", "cosine"])
+    for (options, isDrawn) in [([], false), (["--log"], true)] {
+      #expect(try run(["plot", "c", "--what", "rate", "--to", "c.svg"] + options).status == 0)
+      let picture = try String(contentsOfFile: directory.path("c.svg"), encoding: .utf8)
+      #expect(picture.contains(">1e-4</text>") == isDrawn)
     }
   }
 
@@ -282,12 +268,6 @@ import Testing
     #expect(short.phase == [.init(epochs: 1, lr: 1e-3, adam: "keep")])
     let again = try config("again", ["--config", "preset/config.json", "--cell", "rnn"])
     #expect((again.cell, again.hidden, again.phase) == ("rnn", 20, preset.phase))
-    let decoupled = try run([
-      "--preset", "notebook-lstm", "--hidden", "8", "--decoupled-weight-decay", "--train", "text.txt",
-      "--max-steps", "1",
-      "--bs", "8", "--min-freq", "1", "--run-dir", "decoupled", "--quiet",
-    ])
-    #expect(decoupled.status == 0, "\(decoupled.errors)")
   }
 
   /// Begun with the parameters of another run, whose vocabulary is another.

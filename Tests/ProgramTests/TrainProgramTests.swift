@@ -208,6 +208,8 @@ import Training
       #expect(bar.contains("chars/s") && bar.contains("left") && bar.contains("%"), "\(bar)")
     }
     #expect(bars.contains { $0.contains("  balance ") } == (ranks != nil))
+    // A line that reached the terminal's end would be broken, and not be written over.
+    for bar in bars { #expect(bar.prefix { !$0.isNewline }.count < 80, "\(bar)") }
   }
 
   /// In a file or a batch system's log: a line after some seconds, then once a minute.

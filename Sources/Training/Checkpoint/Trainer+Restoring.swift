@@ -32,7 +32,10 @@ extension Trainer {
         throw refuse("a progress that a run of its config can have made", "another")
       }
       guard checkpoint.vocabulary == root.vocabulary, progress.text == root.fingerprint else {
-        throw refuse("the text that the run was trained on", "another")
+        throw OptionError(
+          option: "train",
+          expected: "the text that the run was trained on, or --valid the one it was validated on",
+          found: "another in '\(config.trainSource.name)'")
       }
       guard checkpoint.model == model else { throw refuse("the model of its config", "another") }
       for (set, prefix) in parameterSets {

@@ -126,7 +126,10 @@ extension TrainingConfig {
     let values = try [saved, alike].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }
     func options(_ names: [String]) throws -> [(name: String, expected: String, found: String)] {
       try names.map { name in
-        let texts = try values.map { try JSON.line($0[name] ?? .null) }
+        let texts = try values.map { values in
+          let text = try JSON.line(values[name] ?? .null)
+          return text == "null" ? "none" : text
+        }
         return (name.hyphenated, texts[0], texts[1])
       }
     }

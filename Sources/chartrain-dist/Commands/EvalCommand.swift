@@ -139,6 +139,7 @@ struct EvalCommand: CommandWithExamples {
     }
     if let heatmap {
       try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap")
+      try checkCanWrite(heatmap)
       let texts = kind(of: data) == .directory ? try filesBelow(data) : [data]
       guard !texts.contains(where: { areSameFile($0, heatmap) }) else {
         throw OptionError(option: "heatmap", expected: "another file than the text", found: "'\(heatmap)'")

@@ -9,7 +9,10 @@ struct PlotCommand: CommandWithExamples {
     abstract: "Draw what runs have measured, as an SVG picture.")
 
   static let examples = [
-    Example("Validation losses of two runs", "chartrain-dist plot runs/a runs/b --what valid --to loss.svg")
+    Example("Validation losses of two runs", "chartrain-dist plot runs/a runs/b --what valid --to loss.svg"),
+    Example(
+      "A learning rate that goes through powers of ten",
+      "chartrain-dist plot runs/a --what rate --log --to rate.svg"),
   ]
 
   enum Quantity: String, CaseIterable, Sendable {
@@ -27,6 +30,12 @@ struct PlotCommand: CommandWithExamples {
         + "Default: valid.", valueName: "what"),
     completion: Choice.names(Quantity.self), transform: Choice.of(Quantity.self))
   var what = Quantity.valid
+
+  @Flag(
+    help:
+      "Draw the values on a logarithmic axis, those of less than a 10,000th of the highest at its foot. Default: a linear axis."
+  )
+  var log = false
 
   @Option(help: ArgumentHelp("The file to write, ending in .svg.", valueName: "file"), completion: .file())
   var to: String
@@ -56,7 +65,9 @@ struct PlotCommand: CommandWithExamples {
       case .valid: ("Validation loss", "epoch", "nats per character")
       case .rate: ("Learning rate", "step", "learning rate")
       }
-    let chart = LineChart(title: title ?? names.title, xLabel: names.x, yLabel: names.y, lines: lines)
+    let chart = LineChart(
+      title: title ?? names.title, xLabel: names.x, yLabel: names.y, yScale: log ? .logarithmic : .linear,
+      lines: lines)
     try writeAtomically(to: to) { try $0.write(chart.svg) }
     print("wrote \(to)")
   }

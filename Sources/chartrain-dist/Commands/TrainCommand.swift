@@ -2,6 +2,7 @@ import ArgumentParser
 import Kernels
 import Logging
 import Ranks
+import Storage
 import Training
 
 struct TrainCommand: RankedCommand, CommandWithExamples {
@@ -26,7 +27,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
 
   @Option(
     help: ArgumentHelp(
-      "Write a Chrome trace of every rank's phases to this file at the end; it opens in Perfetto. The first \(StepProfile.steps) steps.",
+      "Write a Chrome trace of every rank's phases to this file at the end; it opens in Perfetto. The first \(StepProfile.steps) steps. Default: none.",
       valueName: "file"), completion: .file())
   var profile: String?
 
@@ -46,6 +47,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
+      if let profile { try world.onRoot { try checkCanWrite(profile) } }
       let observer = options.observer(start.config, try options.progressDisplay(world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)

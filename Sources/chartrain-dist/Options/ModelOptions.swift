@@ -52,7 +52,7 @@ struct ModelOptions: ParsableArguments {
     name: .customLong("init"),
     help: ArgumentHelp(
       "Begin with the parameters of this safetensors file, one of ours or PyTorch's with the same names and shapes, instead of random ones. "
-        + "Characters that it does not know begin at random.",
+        + "Characters that it does not know begin at random. Default: none.",
       valueName: "file"), completion: .file())
   var initialModel: String?
 

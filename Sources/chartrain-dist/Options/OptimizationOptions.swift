@@ -75,7 +75,7 @@ struct OptimizationOptions: ParsableArguments {
     help: ArgumentHelp(
       "A phase of training; may be given several times, instead of --epochs, --lr and --schedule. Also: schedule, cycle-length, "
         + "cycle-mult, warmup-steps; adam=keep (the default) or adam=fresh for Adam's moments; lr=carried to go on with the "
-        + "rate at which the phase before ended.",
+        + "rate at which the phase before ended. Values as of those options. Default: one phase of those options, or as said there.",
       valueName: "epochs=N,lr=RATE,..."),
     transform: PhaseArgument.parse)
   var phase: [Phase] = []

@@ -29,7 +29,7 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number.",
+      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number. Default: none, a new run.",
       valueName: "run-dir"), completion: .directory)
   var resume: String?
 
@@ -51,7 +51,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Also write a checkpoint step-K within epochs, every so many steps (500) or minutes (10m). Default: \(standard.checkpointEvery.text).",
+      "Also write a checkpoint step-K within epochs, every so many steps (500), at least 1, or minutes (10m), above 0. Default: \(standard.checkpointEvery.text).",
       valueName: "interval"), transform: Choice.checkpointInterval)
   var checkpointEvery: CheckpointInterval?
 

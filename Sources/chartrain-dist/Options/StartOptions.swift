@@ -6,14 +6,15 @@ struct StartOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Start from the options of a known experiment: "
-        + Preset.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ") + ".",
+        + Preset.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ") + ". Default: none.",
       valueName: "name"),
     completion: .list(Preset.all.map(\.name)), transform: { try Preset(named: $0) })
   var preset: Preset?
 
   @Option(
     help: ArgumentHelp(
-      "Start from the options in this YAML or JSON file, such as the config.json of a run.", valueName: "file"
+      "Start from the options in this YAML or JSON file, such as the config.json of a run. Default: none.",
+      valueName: "file"
     ), completion: .file())
   var config: String?
 
