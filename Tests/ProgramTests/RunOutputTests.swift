@@ -266,6 +266,22 @@ import Testing
     #expect(preset.phase.map(\.epochs) == [6, 3])
     let short = try config("short", ["--preset", "notebook-gru", "--hidden", "20", "--epochs", "1"])
     #expect(short.phase == [.init(epochs: 1, lr: 1e-3, adam: "keep")])
+    func phaseLine(_ more: String...) throws -> Substring? {
+      let output = try run(
+        [
+          "--preset", "notebook-lstm", "--hidden", "8", "--train", "text.txt", "--bs", "8", "--max-steps",
+          "1",
+        ]
+          + more
+      ).output
+      return output.split(separator: "\n").first { $0.hasPrefix("phases  ") }
+    }
+    let cycles = "in cosine cycles of 1, each 2 times as long as the one before"
+    #expect(
+      try phaseLine()
+        == "phases  2 epochs at 0.01, then 15 at 0.01 \(cycles), then 63 at the rate where that ended \(cycles)"
+    )
+    #expect(try phaseLine("--lr", "0.02") == "phases  2 epochs at 0.02")
     let again = try config("again", ["--config", "preset/config.json", "--cell", "rnn"])
     #expect((again.cell, again.hidden, again.phase) == ("rnn", 20, preset.phase))
   }

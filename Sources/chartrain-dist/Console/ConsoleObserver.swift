@@ -43,6 +43,7 @@ final class ConsoleObserver: RunObserver {
       model   \(config.cell.name) \(config.layers)x\(config.hidden), \(grouped(summary.parameterCount)) parameters
       text    \(config.trainSource.name): \(grouped(summary.trainCharacters)) characters\(valid), vocabulary \(summary.vocabularyCount)
       ranks   \(ranks), \(config.bs) streams in all, windows of \(config.bptt)
+      phases  \(config.phaseSummary)
       files   \(summary.directory.path)\(resumed)
 
       \(header)

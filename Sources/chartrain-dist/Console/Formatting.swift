@@ -37,6 +37,32 @@ func duration(seconds: Double) -> String {
   return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
 }
 
+extension TrainingConfig {
+  /// Its phases in words: `4 epochs at 0.003, then 2 at 0.0005`.
+  var phaseSummary: String {
+    phases.enumerated().map { index, phase in
+      let epochs = index > 0 ? "\(phase.epochs)" : phase.epochs == 1 ? "1 epoch" : "\(phase.epochs) epochs"
+      let rate = phase.lr.map { "\($0)" } ?? "the rate where that ended"
+      let moments = phase.adam == .fresh ? " with fresh moments" : ""
+      return "\(epochs) at \(rate)\(phase.schedule.summary)\(moments)"
+    }.joined(separator: ", then ")
+  }
+}
+
+extension Schedule {
+  /// To follow a rate, its highest.
+  fileprivate var summary: String {
+    switch self {
+    case .constant: ""
+    case .cosine(let restarts):
+      " in cosine cycles of \(restarts.cycleLength)"
+        + (restarts.cycleMult == 1 ? "" : ", each \(restarts.cycleMult) times as long as the one before")
+    case .warmup(let steps): " after a warm-up of \(grouped(steps)) steps"
+    case .oneCycle: " in one cycle"
+    }
+  }
+}
+
 extension RankBalance {
   /// Names the slowest rank where it holds up the others.
   var summary: String {

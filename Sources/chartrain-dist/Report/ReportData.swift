@@ -108,6 +108,7 @@ extension ReportData.Run {
       ],
       ["text", config.trainSource.name + vocabulary],
       ["streams", "\(grouped(config.bs)), windows of \(config.bptt)"],
+      ["phases", config.phaseSummary],
     ]
     if !run.placement.isEmpty {
       rows.append([
