@@ -37,6 +37,8 @@ install_packages() {
     command -v sudo >/dev/null || fail "missing packages, and neither root nor sudo to install them: ${packages[*]}"
     as_root=(sudo)
   fi
+  # With it lines can be edited in 'sample --interactive'; nobody must have it.
+  packages+=(libedit2)
   say "installing ${packages[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \

@@ -35,7 +35,7 @@ public final class TreeSum {
     }
     routes = bounds.enumerated().map { number, bounds in
       let slices = (0..<world.size).map { bounds[$0 * blocksPerRank]..<bounds[($0 + 1) * blocksPerRank] }
-      return world.size & (world.size - 1) == 0
+      return Self.halves(ranks: world.size)
         ? HalvingRoute(world, slices, tag: number)
         : DirectRoute(world, tree, blocksPerRank: blocksPerRank, slices, tag: number)
     }
@@ -48,6 +48,9 @@ public final class TreeSum {
       return (first..<first + ownBlocks.count).map { bounds[$0]..<bounds[$0 + 1] }
     }
   }
+
+  /// Whether so many ranks add up by `HalvingRoute`.
+  static func halves(ranks: Int) -> Bool { ranks & (ranks - 1) == 0 }
 
   /// All of ``ownSections``, one range for each chunk.
   public var ownElements: [Range<Int>] {

@@ -22,7 +22,7 @@ struct FaultRun {
       "--train", text, "--cell", "lstm", "--layers", "2", "--hidden", "40", "--dropout", "0.3", "--bs", "12",
       "--bptt", "12", "--bptt-jitter", "--blocks", "12", "--reduce", "tree", "--epochs", "1000000",
       "--max-steps", "\(steps)", "--checkpoint-every", "\(checkpointEvery)", "--sample-length", "0",
-      "--quiet",
+      "--no-tensorboard", "--quiet",
     ]
   }
 

@@ -1,5 +1,8 @@
-"""Checks every document of a YAML file against its schema, strictly: fields that do not exist are errors."""
+"""Checks every document of a YAML file against its schema, strictly: fields that do not exist are errors. Then breaks the file in some ways, each of which must be
+found.
+"""
 
+import copy
 import sys
 
 import jsonschema
@@ -11,20 +14,22 @@ def closed(properties, **more):
     return {"type": "object", "properties": properties, "additionalProperties": False, **more}
 
 
+METADATA = closed({name: {} for name in ("name", "namespace", "labels", "annotations", "finalizers")})
+
 REPLICAS = closed(
     {
         "replicas": {"type": "integer", "minimum": 0},
         "restartPolicy": {"enum": ["OnFailure", "Never"]},
-        "template": closed({"metadata": {"type": "object"}, "spec": {"type": "object"}}, required=["spec"]),
+        "template": closed({"metadata": METADATA, "spec": {"type": "object"}}, required=["spec"]),
     },
     required=["template"])
 
-# Source: the API types of kubeflow/mpi-operator, v2beta1. Its pods' templates are those of Kubernetes, and are checked as such.
+# Source: the API types of kubeflow/mpi-operator, v2beta1, and its CustomResourceDefinition. Its pods' templates are those of Kubernetes, and are checked as such.
 MPI_JOB = closed(
     {
         "apiVersion": {"const": "kubeflow.org/v2beta1"},
         "kind": {"const": "MPIJob"},
-        "metadata": closed({name: {} for name in ("name", "namespace", "labels", "annotations")}, required=["name"]),
+        "metadata": {**METADATA, "required": ["name"]},
         "spec": closed(
             {
                 "slotsPerWorker": {"type": "integer", "minimum": 1},
@@ -48,9 +53,9 @@ MPI_JOB = closed(
     required=["apiVersion", "kind", "metadata", "spec"])
 
 
-def documents(file):
+def parts(documents):
     """What there is to check: each document, and for an MPIJob its pods."""
-    for document in yaml.safe_load_all(file):
+    for document in documents:
         if document.get("kind") != "MPIJob":
             yield document
             continue
@@ -61,16 +66,58 @@ def documents(file):
             yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
+def problem(documents):
+    """The first thing that is not as a schema says, None where all is."""
+    try:
+        for part in parts(documents):
+            kubernetes_validate.validate(part, kubernetes_validate.latest_version(), strict=True)
+    except (jsonschema.ValidationError, kubernetes_validate.ValidationError) as error:
+        return f"{'/'.join(map(str, error.path))}: {error.message}"
+    return None
+
+
+# Where, and what to put there; None takes away what is there.
+BREAKAGES = [
+    ("spec/slotsPerWorker", "four"),
+    ("spec/slotsPerWorkers", 4),
+    ("spec/mpiImplementation", "LAM"),
+    ("spec/mpiReplicaSpecs/Workers", {"replicas": 2}),
+    ("spec/mpiReplicaSpecs/Worker/restartPolicy", "Always"),
+    ("spec/mpiReplicaSpecs/Worker/template/spec/containers", None),
+    ("spec/mpiReplicaSpecs/Worker/template/spec/containers/0/imagePolicy", "Always"),
+    ("spec/mpiReplicaSpecs/Worker/template/spec/containers/0/volumeMounts/0/mountPath", None),
+    ("spec/mpiReplicaSpecs/Worker/template/spec/volumes/1/emptyDir/sizeLimit", True),
+    ("spec/mpiReplicaSpecs/Launcher/template/spec/terminationGracePeriodSeconds", "a minute"),
+    ("spec/mpiReplicaSpecs/Launcher/template/metadata", {"labels": {"app": "a"}, "label": "a"}),
+]
+
+
+def broken(documents, path, value):
+    documents = copy.deepcopy(documents)
+    here = next(document for document in documents if document["kind"] == "MPIJob")
+    *way, last = path.split("/")
+    for name in way:
+        here = here[int(name)] if isinstance(here, list) else here[name]
+    if value is None:
+        del here[last]
+    else:
+        here[last] = value
+    return documents
+
+
 def main():
-    count = 0
     with open(sys.argv[1], encoding="utf-8") as file:
-        try:
-            for document in documents(file):
-                kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
-                count += 1
-        except (jsonschema.ValidationError, kubernetes_validate.ValidationError) as error:
-            sys.exit(f"{sys.argv[1]}: error: {'/'.join(map(str, error.path))}: {error.message}")
-    print(f"{sys.argv[1]}: {count} documents and pods are as their schemas say")
+        documents = list(yaml.safe_load_all(file))
+    found = problem(documents)
+    if found:
+        sys.exit(f"{sys.argv[1]}: error: {found}")
+    print(f"{sys.argv[1]}: {len(list(parts(documents)))} documents and pods are as their schemas say")
+    if not any(document["kind"] == "MPIJob" for document in documents):
+        return
+    missed = [path for path, value in BREAKAGES if not problem(broken(documents, path, value))]
+    if missed:
+        sys.exit(f"error: expected an error where these are wrong, found none: {', '.join(missed)}")
+    print(f"{len(BREAKAGES)} errors that were made in it on purpose are found")
 
 
 main()

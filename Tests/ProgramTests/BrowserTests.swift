@@ -42,23 +42,31 @@ struct BrowserTests {
     /// The points of each line in a chart.
     let lines: [Int]
     let ground: String
+    /// Whether charts show a part.
+    let isZoomed: Bool
   }
 
   /// Loads a page, as others would have it, and lets it tell.
-  private func load(_ name: String, width: Int, dark: Bool) throws -> Page {
+  ///
+  /// - Parameter actions: a script to be run before it tells.
+  private func load(_ name: String, width: Int, dark: Bool, _ actions: String = "") throws -> Page {
     let page = try String(contentsOfFile: directory.path(name), encoding: .utf8)
     let probe = """
       <script>
+      addEventListener("load", () => setTimeout(() => {
+        \(actions)
+      }, 100));
       addEventListener("load", () => setTimeout(() => {
         const count = (what) => document.querySelectorAll(what).length;
         const result = {
           errors, width: document.documentElement.scrollWidth, windowWidth: innerWidth,
           isDark: matchMedia("(prefers-color-scheme: dark)").matches, text: document.body.innerText,
           lines: [...document.querySelectorAll("g[clip-path] path.line")].map((line) => line.getAttribute("d").match(/[ML]/g)?.length ?? 0), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"),
+          isZoomed: [...document.querySelectorAll(".controls button")].some((button) => button.textContent === "Reset" && !button.disabled),
           ground: getComputedStyle(document.body).backgroundColor,
         };
         parent.postMessage("result:" + encodeURIComponent(JSON.stringify(result)) + ":end", "*");
-      }, 300));
+      }, 500));
       </script>
       """
     let watch = """
@@ -114,6 +122,37 @@ struct BrowserTests {
     #expect(page.tables >= 2 && page.rows >= 6)
     #expect(page.links >= 4, "links to checkpoints")
     #expect(isDark(page.ground) == dark, "\(page.ground)")
+  }
+
+  /// Its own sections are open; charts can be zoomed, and go by time as well.
+  @Test func oneRunsReportCanBeUsed() throws {
+    try Self.run(in: directory, ["report", "first", "--to", "one.html"])
+    let whole = try load("one.html", width: 1200, dark: false)
+    #expect(whole.errors.isEmpty, "\(whole.errors)")
+    for word in [
+      "Epochs", "Where the time went", "Samples", "after epoch 3", "Checkpoints", "best.safetensors",
+      "What happened",
+      "Nothing went wrong.", "started, 1 rank on", "finished",
+    ] { #expect(whole.text.contains(word), "\(word)") }
+    #expect(whole.lines.count == 5)
+    let zoomed = try load(
+      "one.html", width: 1200, dark: false,
+      """
+      document.querySelector(".plot").dispatchEvent(new KeyboardEvent("keydown", { key: "+", bubbles: true }));
+      document.querySelector("input[type=range]").value = 0;
+      document.querySelector("input[type=range]").dispatchEvent(new Event("input"));
+      """)
+    #expect(zoomed.errors.isEmpty && zoomed.isZoomed && !whole.isZoomed)
+    #expect(zoomed.text.contains("after epoch 1") && !zoomed.text.contains("after epoch 3"))
+    let byTime = try load(
+      "one.html", width: 1200, dark: false,
+      """
+      [...document.querySelectorAll("button")].find((button) => button.textContent === "training time").click();
+      document.querySelectorAll("figure details").forEach((fold) => { fold.open = true; });
+      """)
+    #expect(byTime.errors.isEmpty && byTime.lines == whole.lines, "\(byTime.lines)")
+    #expect(byTime.rows > whole.rows + 100 && byTime.text.contains("training time"))
+    for word in ["undefined", "NaN", "[object"] { #expect(!byTime.text.contains(word), "\(word)") }
   }
 
   @Test(arguments: [1200, 390], [false, true])

@@ -88,7 +88,8 @@ import Training
     let colored = try run(arguments + ["--color", "always"])
     #expect(colored.output.contains("\u{1B}[38;5;"), "\(colored.output)")
     let bare = colored.output.replacing(/\u{1B}\[[0-9;]*m/, with: "")
-    #expect(bare.hasPrefix(plain.output) && bare.contains("over 6 bits"))
+    #expect(
+      bare.hasSuffix("\n\n" + plain.output) && bare.hasPrefix("bits that a character cost: over 6 bits"))
     #expect(try run(arguments + ["--color", "auto"]).output == plain.output)
     func onTerminal(_ environment: [String: String]) throws -> String {
       let command = ([Program.path("chartrain-dist")] + arguments + ["--color", "auto"]).joined(

@@ -75,7 +75,8 @@ import Testing
       if example.hasPrefix("gdb"), Outside.program("gdb") == nil { continue }
       let line =
         trains && !example.contains("--resume") && !example.contains(" help ")
-        ? "\(example) \(small) --run-dir new/\(index)" : example
+        ? "\(example) \(small)"
+          + (command == nil || help.contains("--run-dir") ? " --run-dir new/\(index)" : "") : example
       let outcome = try Program.run(
         ["bash", "-c", "PATH=\(Program.directory.path):$PATH; \(line)"], currentDirectory: directory.path)
       #expect(outcome.status == 0, "\(line): \(outcome.errors)")
@@ -102,6 +103,28 @@ import Testing
           tests.contains { $0.contains(words) && (!isOwn || $0.contains(name)) }, "\(command) \(option)")
       }
     }
+  }
+
+  /// In bash: commands, options, and the names that an option knows.
+  @Test(arguments: [
+    ("chartrain-dist wa", "watch"), ("chartrain-dist train --carry", "--carry-state-across-epochs"),
+    ("chartrain-dist train --preset ", "notebook-rnncell"), ("chartrain-dist plot --what ra", "rate"),
+  ])
+  func completionsNameWhatThereIs(line: String, expected: String) throws {
+    let script = """
+      PATH=\(Program.directory.path):$PATH
+      source <(chartrain-dist --generate-completion-script bash)
+      function=$(complete -p chartrain-dist | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+      COMP_LINE='\(line)' COMP_POINT=${#COMP_LINE}
+      IFS=' ' read -r -a COMP_WORDS <<<"$COMP_LINE"
+      [[ $COMP_LINE != *' ' ]] || COMP_WORDS+=('')
+      COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+      "$function" chartrain-dist "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+      printf '%s\\n' "${COMPREPLY[@]}"
+      """
+    let outcome = try Program.run(["bash", "-c", script])
+    let words = outcome.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    #expect(words.contains(expected), "\(outcome.output) \(outcome.errors)")
   }
 
   /// `launch/manual` writes them.

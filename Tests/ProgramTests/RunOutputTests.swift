@@ -64,7 +64,7 @@ import Testing
     arguments: [1, 3])
   func tensorBoardReadsTheEventFiles(ranks: Int) throws {
     try train(
-      "run", ["--tensorboard", "--histograms", "--blocks", "6", "--dropout", "0.25", "--layers", "2"],
+      "run", ["--histograms", "--blocks", "6", "--dropout", "0.25", "--layers", "2"],
       ranks: ranks)
     // It goes on: a second file.
     let more = try run(["--resume", "run", "--epochs", "3", "--quiet"], ranks: ranks)
@@ -84,8 +84,10 @@ import Testing
     let bits = events.scalars["bits_per_character/validation"]
     #expect(bits?.count == 3)
     for (found, loss) in zip(bits ?? [], losses ?? []) { #expect(abs(found[1] - loss[1] / log(2)) < 1e-5) }
+    let phases = ["text", "embed", "forward", "loss", "backward", "reduce", "optimizer"]
+    for phase in phases { #expect(events.scalars["seconds_of_epoch/\(phase)"]?.count == 3, "\(phase)") }
     for tag in [
-      "loss/train", "rate/learning_rate", "gradient/norm", "seconds_of_epoch/forward",
+      "loss/train", "loss/step", "rate/learning_rate", "gradient/norm",
       "speed/characters_per_second", "speed/characters_per_second_of_epoch",
     ] {
       #expect(events.scalars[tag]?.isEmpty == false, "\(tag)")
@@ -100,6 +102,8 @@ import Testing
     #expect(events.histograms["gradients/l_out.bias"]?.count == 3)
     #expect(events.settings["dropout"] == .number(0.25))
     #expect(events.settings["cell"] == .text("gru"))
+    #expect(events.settings["ranks"] == .number(Double(ranks)))
+    #expect(events.settings["phases"] == .text("2 epochs at 0.003"), "\(events.settings)")
     #expect(events.texts["sample"]?.count == 3, "\(events.texts)")
   }
 
@@ -109,13 +113,22 @@ import Testing
   func tensorBoardReadsADebugRunsToo() throws {
     let debug = try run([
       "debug", "--ranks", "2", "--run-dir", "run", "--train", "text.txt", "--hidden", "8", "--bs", "8",
-      "--max-steps", "4", "--tensorboard", "--quiet",
+      "--max-steps", "4", "--quiet",
     ])
     #expect(debug.status == 0, "\(debug.errors)")
     let outcome = try Program.run(
       [Outside.pythonWithTensorBoard!, Outside.top + "/Tests/Golden/check_events.py", directory.path("run")])
     let events = try JSONDecoder().decode(Events.self, from: Data(outcome.output.utf8))
     #expect(events.scalars["loss/validation"]?.count == 1, "\(outcome.errors)")
+  }
+
+  @Test func eventFilesAreThereUnlessTheyAreUnwanted() throws {
+    for (name, options, count) in [("a", ["--tensorboard"], 1), ("b", [], 1), ("c", ["--no-tensorboard"], 0)]
+    {
+      try train(name, ["--max-steps", "2"] + options)
+      let files = try FileManager.default.contentsOfDirectory(atPath: directory.path(name))
+      #expect(files.count { $0.hasPrefix("events.out.tfevents.") } == count, "\(options)")
+    }
   }
 
   /// The data in a report.
@@ -170,6 +183,39 @@ import Testing
     lines.removeSubrange(3...5)
     try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     #expect(try missing() == 3)
+  }
+
+  /// As long as it goes on, and once it has been killed.
+  @Test func theReportSaysWhatHasBecomeOfARun() throws {
+    let program = try RunningProgram(
+      "chartrain-dist",
+      [
+        "--run-dir", "a", "--train", "text.txt", "--hidden", "24", "--bs", "8", "--epochs", "100000",
+        "--quiet",
+        "--checkpoint-every", "20",
+      ], ranks: nil, currentDirectory: directory.path)
+    try program.wait {
+      FileManager.default.fileExists(atPath: directory.path("a/checkpoints/step-40.safetensors"))
+    }
+    func report() throws -> [String: Any] {
+      #expect(try run(["report", "a"]).status == 0)
+      return try runs(in: String(contentsOfFile: directory.path("a/report.html"), encoding: .utf8))[0]
+    }
+    let going = try report()
+    #expect(going["state"] as? String == "going on" && going["isSound"] as? Bool == true)
+    kill(program.process, SIGKILL)
+    _ = try program.outcome()
+    let killed = try report()
+    #expect(killed["state"] as? String == "ended without a word" && killed["isSound"] as? Bool == false)
+    #expect(try run(["--resume", "a", "--max-steps", "1000", "--quiet"], ranks: 2).status == 0)
+    let ended = try report()
+    #expect(ended["state"] as? String == "ended as --max-steps says" && ended["isSound"] as? Bool == true)
+    let history = try #require(ended["history"] as? [[String: Any]])
+    let texts = history.compactMap { $0["text"] as? String }
+    #expect(
+      texts.count == 3 && texts[0].hasPrefix("started, 1 rank on ")
+        && texts[1].hasPrefix("went on, 2 ranks on "))
+    #expect(history.map { $0["isRestart"] as? Bool } == [false, true, false])
   }
 
   @Test func theReportNamesARunThatIsHere() throws {

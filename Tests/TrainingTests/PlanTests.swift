@@ -9,15 +9,20 @@ import Training
   private typealias Shape = ScalingPlan.Shape
 
   @Test func shapesFillHostsWithRanksAndThreads() {
-    let alone = Set(Shape.strong(cores: 6, streams: 64, hasNetwork: false))
-    let expected: [(Int, Int)] = [(1, 1), (2, 1), (4, 1), (1, 6), (2, 3)]
+    let alone = Set(Shape.strong(cores: 6, streams: 64, hosts: nil))
+    let expected: [(Int, Int)] = [(1, 1), (2, 1), (4, 1), (6, 1), (1, 6), (2, 3)]
     #expect(alone == Set(expected.map { Shape(hosts: 1, ranksPerHost: $0.0, threads: $0.1) }))
-    let many = Shape.strong(cores: 2, streams: 64, hasNetwork: true)
+    let many = Shape.strong(cores: 2, streams: 64, hosts: 3)
     #expect(many.allSatisfy { $0.ranks <= 64 && ($0.hosts == 1 || $0.ranksPerHost * $0.threads == 2) })
     #expect(many.contains(Shape(hosts: 32, ranksPerHost: 2, threads: 1)))
     #expect(many.contains(Shape(hosts: 64, ranksPerHost: 1, threads: 2)))
+    // The hosts at hand, however many.
+    #expect(many.contains(Shape(hosts: 3, ranksPerHost: 2, threads: 1)))
+    #expect(many.contains(Shape(hosts: 3, ranksPerHost: 1, threads: 2)))
+    #expect(!many.contains { $0.hosts == 5 })
     #expect(
-      Shape.weak(cores: 6, hasNetwork: true).map(\.ranks) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+      Shape.weak(cores: 6, hosts: 1).map(\.ranks) == [1, 2, 4, 6, 12, 24, 48, 96, 192, 384, 768])
+    #expect(Shape.weak(cores: 2, hosts: 3).map(\.hosts) == [1, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512])
   }
 
   /// A step of 10 ms for each 8 streams of a rank, 40 % of it backward, and 1 ms of Adam, on hosts of two cores.

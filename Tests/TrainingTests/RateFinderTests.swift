@@ -17,18 +17,23 @@ import Training
   /// It stops where the loss explodes, suggests a rate below that, and leaves everything as it was.
   @Test(arguments: [1, 3])
   func theModelIsAsItWas(ranks: Int) throws {
-    let config = TrainingFixture.config(directory)
-    let outcomes = try ThreadWorld.run(size: ranks) { world -> RateFinder.Outcome in
+    var config = TrainingFixture.config(directory)
+    config.averageDecay = 0.9
+    let outcomes = try ThreadWorld.run(size: ranks) { [config] world -> RateFinder.Outcome in
       let trainer = try Trainer(config, SharedText(config, world), world)
       trainer.beginWhatBegins()
       for _ in 0..<5 { _ = try trainer.step(learningRate: 0.01) }
-      func moments() -> [Float] { trainer.adam.firstMoment.flat.array + trainer.adam.secondMoment.flat.array }
-      let momentsBefore = moments()
+      // Average and moments, and the LSTM's cells.
+      func others() -> [[Float]] {
+        let sets = [trainer.adam.firstMoment, trainer.adam.secondMoment, trainer.average!.parameters]
+        return sets.map(\.flat.array) + [trainer.state.c.array]
+      }
+      let othersBefore = others()
       let before = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
       let outcome = try RateFinder(rates: 1e-5...1e5, steps: 150).run(trainer)
       let after = (trainer.parametersHash, trainer.state.h.array, trainer.progress, trainer.adam.stepCount)
       #expect(before == after)
-      #expect(moments() == momentsBefore)
+      #expect(others() == othersBefore && othersBefore.count == 4)
       return outcome
     }
     let outcome = outcomes[0]
@@ -40,6 +45,30 @@ import Training
     let steepest = try #require(outcome.steepest)
     let minimum = try #require(outcome.minimumTenth) * 10
     #expect(steepest > 1e-5 && steepest <= minimum && minimum < last.learningRate)
+  }
+
+  /// Over powers of ten: a fall of 1, of 2, of 0.5, then up. The first and the last of forty do not count.
+  @Test func suggestionsAreThoseOfTheCurve() {
+    func outcome(_ losses: [Double]) -> RateFinder.Outcome {
+      .init(
+        losses.enumerated().map { index, loss in
+          .init(
+            step: index + 1, learningRate: pow(10, Double(index) / 10 - 5), loss: loss, smoothedLoss: loss)
+        })
+    }
+    var losses = [99.0, 9] + (0..<36).map { 5 - 0.01 * Double($0) } + [40, 1]
+    losses[12] = losses[11] - 1
+    for index in 13..<30 { losses[index] = losses[index - 1] - (index == 20 ? 2 : 0.001) }
+    for index in 30..<39 { losses[index] = losses[29] + Double(index - 29) }
+    let found = outcome(losses)
+    #expect(abs(found.steepest! / pow(10, 20 / 10 - 5) - 1) < 1e-9, "\(found.steepest!)")
+    #expect(abs(found.minimumTenth! / pow(10, 29.0 / 10 - 6) - 1) < 1e-9, "\(found.minimumTenth!)")
+    #expect(!found.fallsAtEnd)
+    // One that falls to its end has no lowest place, one that rises from the beginning no steepest.
+    let falling = outcome((0..<40).map { 5 - 0.1 * Double($0) })
+    #expect(falling.fallsAtEnd && falling.minimumTenth == nil && falling.steepest != nil)
+    let rising = outcome((0..<40).map { 1 + 0.1 * Double($0) })
+    #expect(!rising.fallsAtEnd && rising.steepest == nil)
   }
 
   /// Sums of weights as large as the rate overflow in the next step.

@@ -193,6 +193,7 @@ import Training
           schedule: cosine
           cycleMult: 2
           adam: fresh
+        - {epochs: 1, lr: carried}
       """)
     let config = try TrainingConfig(file: path)
     #expect(config.cell.name == "lstm" && config.hidden == 96 && config.clipNorm == 0.5)
@@ -200,7 +201,14 @@ import Training
     let restarts = Schedule.cosine(CosineRestarts(cycleLength: 1, cycleMult: 2))
     #expect(
       config.phases
-        == [Phase(epochs: 3, lr: 1e-2), Phase(epochs: 5, lr: nil, schedule: restarts, adam: .fresh)])
+        == [
+          Phase(epochs: 3, lr: 1e-2), Phase(epochs: 5, lr: nil, schedule: restarts, adam: .fresh),
+          Phase(epochs: 1, lr: nil),
+        ])
+    let wrong = directory.write("w.yaml", "phase: [{epochs: 1, lr: fast}]")
+    #expect { try TrainingConfig(file: wrong) } throws: {
+      "\($0)".contains("expected a rate or 'carried', found 'fast'")
+    }
   }
 
   /// One phase is written in short too, which must not contradict it.

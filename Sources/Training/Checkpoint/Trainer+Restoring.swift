@@ -22,11 +22,10 @@ extension Trainer {
       }
       guard var progress = checkpoint.progress else { throw refuse("a training checkpoint", "a model alone") }
       if let epochsOfLastPhase { progress.reopenLastPhase(of: config.phases, epochs: epochsOfLastPhase) }
-      let epochs = config.phases.reduce(0) { $0 + $1.epochs }
-      guard progress.epoch <= epochs else {
+      guard progress.epoch <= config.epochs else {
         throw OptionError(
           option: "epochs", expected: "at least the \(progress.epoch) that the run has made",
-          found: "\(epochs)")
+          found: "\(config.epochs)")
       }
       guard progress.fits(config.phases, columns: text.split.columns) else {
         throw refuse("a progress that a run of its config can have made", "another")

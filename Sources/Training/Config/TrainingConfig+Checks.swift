@@ -49,7 +49,7 @@ extension TrainingConfig {
       throw OptionError(option: "valid", expected: "no validation text with --validate none", found: "one")
     }
     if histograms, !tensorboard {
-      throw OptionError(option: "histograms", expected: "--tensorboard beside it", found: "none")
+      throw OptionError(option: "histograms", expected: "--tensorboard beside it", found: "--no-tensorboard")
     }
     try require("bs", bs, in: 1...Self.maximumStreams)
     try require("bptt", bptt, in: 1...WindowLengths.maximumNominal)

@@ -89,12 +89,15 @@ public struct TrainingConfig: Equatable, Sendable {
   /// The directory for a log of each rank, or nil.
   public var logDir: String?
   /// Write an event file for TensorBoard; and into it after each epoch histograms of all weights and gradients.
-  public var tensorboard = false
+  public var tensorboard = true
   public var histograms = false
   public var quiet = false
   public var verbose = false
 
   public init() {}
+
+  /// Of all phases together.
+  public var epochs: Int { phases.reduce(0) { $0 + $1.epochs } }
 
   public var stallLimits: StallLimits {
     StallLimits(warning: .seconds(stallWarning), timeout: .seconds(stallTimeout))

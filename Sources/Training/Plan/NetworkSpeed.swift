@@ -31,8 +31,8 @@ public struct NetworkSpeed: Codable, Equatable, Sendable {
     let probe = try NetworkProbe(world, chunks)
     latencySeconds = try probe.latency()
     // The sum's own messages begin late as well, one round after the other: of all chunks when they are shared, of the last when it is added up.
-    let late =
-      Double((chunks.count + 1) * (Int.bitWidth - (world.size - 1).leadingZeroBitCount)) * latencySeconds
+    let traffic = SumTraffic(hosts: world.size, ranksPerHost: 1, blocks: world.size)
+    let late = Double(traffic.roundsToAdd + chunks.count * traffic.roundsToShare) * latencySeconds
     let seconds = try probe.sum()
     bytesPerSecond = Double(probe.bytesOfSum) / max(seconds - late, seconds / 10)
     overlap = try probe.overlap()

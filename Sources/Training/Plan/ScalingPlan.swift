@@ -69,10 +69,10 @@ public struct ScalingPlan: Encodable, Sendable {
     let layout = ParameterLayout(model)
     let network =
       try network ?? (world.size > 1 ? NetworkSpeed(measuring: world, layout.layerChunks) : nil)
-    let strong = Shape.strong(cores: cores, streams: config.bs, hasNetwork: network != nil)
+    let hosts = network == nil ? nil : world.size
+    let strong = Shape.strong(cores: cores, streams: config.bs, hosts: hosts)
       .map { (shape: $0, streams: config.bs) }
-    let weak = Shape.weak(cores: cores, hasNetwork: network != nil)
-      .map { (shape: $0, streams: config.bs * $0.ranks) }
+    let weak = Shape.weak(cores: cores, hosts: hosts).map { (shape: $0, streams: config.bs * $0.ranks) }
     let profile = try HostProfile(
       config, (strong + weak).map { $0.shape.hostWork(streams: $0.streams, blocks: config.blocks) },
       vocabularyCount: text.vocabularyCount, world, progress: progress)
@@ -141,14 +141,19 @@ extension ScalingPlan {
     func hostWork(streams: Int, blocks: Int) -> HostProfile.Work {
       HostProfile.Work(
         ranks: ranksPerHost, threads: threads, streams: (streams + hosts - 1) / hosts,
-        blocks: blocks.isMultiple(of: ranks) ? blocks / hosts : ranksPerHost)
+        blocks: self.blocks(wanted: blocks) / hosts)
     }
 
+    /// Those of all ranks together: as the user wants them, or as many as ranks where ranks do not divide them.
+    func blocks(wanted: Int) -> Int { wanted.isMultiple(of: ranks) ? wanted : ranks }
+
     /// A part of one host, a whole one, and several; with a rank for each core, and with fewer that have threads.
-    public static func strong(cores: Int, streams: Int, hasNetwork: Bool) -> [Shape] {
-      let parts = powersOfTwo(upTo: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
-      let wholes = powersOfTwo(upTo: cores).flatMap { ranks in
-        hostCounts(hasNetwork, ranksPerHost: ranks).map {
+    ///
+    /// - Parameter hosts: those at hand, which are among the numbers of hosts; nil where there is no network to others.
+    public static func strong(cores: Int, streams: Int, hosts: Int?) -> [Shape] {
+      let parts = powersOfTwo(upTo: cores, and: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
+      let wholes = powersOfTwo(upTo: cores, and: cores).flatMap { ranks in
+        hostCounts(hosts, ranksPerHost: ranks).map {
           Shape(hosts: $0, ranksPerHost: ranks, threads: cores / ranks)
         }
       }
@@ -156,20 +161,22 @@ extension ScalingPlan {
     }
 
     /// A rank for each core of a part of a host, of a whole one, and of several.
-    public static func weak(cores: Int, hasNetwork: Bool) -> [Shape] {
-      let ranks = powersOfTwo(upTo: cores)
-      return ranks.map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
-        + hostCounts(hasNetwork, ranksPerHost: ranks.last!).dropFirst().map {
-          Shape(hosts: $0, ranksPerHost: ranks.last!, threads: 1)
+    ///
+    /// - Parameter hosts: as for ``strong(cores:streams:hosts:)``.
+    public static func weak(cores: Int, hosts: Int?) -> [Shape] {
+      powersOfTwo(upTo: cores, and: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
+        + hostCounts(hosts, ranksPerHost: cores).dropFirst().map {
+          Shape(hosts: $0, ranksPerHost: cores, threads: 1)
         }
     }
 
-    private static func hostCounts(_ hasNetwork: Bool, ranksPerHost: Int) -> [Int] {
-      hasNetwork ? powersOfTwo(upTo: maximumRanks / ranksPerHost) : [1]
+    private static func hostCounts(_ hosts: Int?, ranksPerHost: Int) -> [Int] {
+      hosts.map { powersOfTwo(upTo: maximumRanks / ranksPerHost, and: $0) } ?? [1]
     }
 
-    private static func powersOfTwo(upTo limit: Int) -> [Int] {
-      Array(sequence(first: 1) { $0 * 2 <= limit ? $0 * 2 : nil })
+    /// In ascending order.
+    private static func powersOfTwo(upTo limit: Int, and other: Int) -> [Int] {
+      Set(sequence(first: 1) { $0 * 2 <= limit ? $0 * 2 : nil } + [other]).sorted()
     }
   }
 }

@@ -1,4 +1,5 @@
 import CharModel
+import Ranks
 
 /// The time of a step on several hosts, from that on one and from what the network does.
 ///
@@ -57,11 +58,10 @@ public struct StepPrediction {
     -> (latency: Double, transfer: Double)
   {
     guard let network, shape.hosts > 1 else { return (0, 0) }
-    let rounds = Double(shape.hosts.trailingZeroBitCount)
-    /// To add up a part of the gradient, or to share parameters.
-    func transfer(_ bytes: Double) -> Double {
-      bytes * (1 - 1 / Double(shape.hosts)) / network.bytesPerSecond
-    }
+    let traffic = SumTraffic(
+      hosts: shape.hosts, ranksPerHost: shape.ranksPerHost, blocks: shape.blocks(wanted: config.blocks))
+    /// To add up a part of the gradient.
+    func transfer(_ bytes: Double) -> Double { bytes * traffic.added / network.bytesPerSecond }
     // The last layer's gradient is there first, and travels while those below go backward.
     let layers = chunkBytes.count
     let backward = host.backward / Double(layers)
@@ -72,8 +72,11 @@ public struct StepPrediction {
     let all = chunkBytes.reduce(0) { $0 + transfer($1) }
     let hidden = all - max(0, free - Double(layers - 1) * backward)
     let exposed = all - network.overlap * hidden
+    let shared = Double(gradientBytes) * traffic.shared / network.bytesPerSecond
     // Of the last chunk to be added up, of all that are shared, and of the sums of loss and norm.
-    return (Double(layers + 2) * rounds * network.latencySeconds, exposed + all)
+    let roundsOfNumbers = Int.bitWidth - (shape.hosts - 1).leadingZeroBitCount
+    let rounds = traffic.roundsToAdd + layers * traffic.roundsToShare + roundsOfNumbers
+    return (Double(rounds) * network.latencySeconds, exposed + shared)
   }
 
   /// A rank moves only its part of the parameters, which is smaller on more hosts; it adds up a little more.

@@ -6,6 +6,8 @@ public struct MetricsFile: Sendable {
   public private(set) var epochs: [EpochMetrics] = []
   public private(set) var checkpoints: [CheckpointMetrics] = []
   public private(set) var rewinds: [RewindMetrics] = []
+  /// In the order in which it happened.
+  public private(set) var history: [HistoryRecord] = []
 
   private let path: String
   /// What has been read of it.
@@ -33,7 +35,7 @@ public struct MetricsFile: Sendable {
   }
 
   private mutating func forget() {
-    (steps, epochs, checkpoints, rewinds) = ([], [], [], [])
+    (steps, epochs, checkpoints, rewinds, history) = ([], [], [], [], [])
     (offset, lineCount) = (0, 0)
   }
 
@@ -62,6 +64,9 @@ public struct MetricsFile: Sendable {
       steps.removeAll { $0.step > rewind.step }
       epochs.removeAll { $0.step > rewind.step }
       rewinds.append(rewind)
+    case "start": history.append(.start(try JSON.decode(StartMetrics.self, from: line)))
+    case "end": history.append(.end(try JSON.decode(EndMetrics.self, from: line)))
+    case "warning": history.append(.warning(try JSON.decode(WarningMetrics.self, from: line)))
     default: break
     }
   }

@@ -32,6 +32,26 @@ extension PastRun {
   /// Whether a process writes it now.
   public var isGoingOn: Bool { directory.isInUse }
 
+  /// What has become of a run.
+  public enum State: Equatable, Sendable {
+    case goingOn
+    case ended(EndMetrics.Ending)
+    /// Its last process has ended without saying so: it was killed, or its storage took nothing.
+    case cutShort
+  }
+
+  public var state: State {
+    if isGoingOn { return .goingOn }
+    for record in metrics.history.reversed() {
+      switch record {
+      case .end(let end): return .ended(end.ending)
+      case .start: return .cutShort
+      case .warning: continue
+      }
+    }
+    return .cutShort
+  }
+
   /// Reads what has been added to its metrics and samples.
   ///
   /// - Throws: ``MetricsError``, `StorageError`.

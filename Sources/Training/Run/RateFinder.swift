@@ -15,14 +15,23 @@ public struct RateFinder {
     public let loss: Double?
     /// Smoothed as the training loss is.
     public let smoothedLoss: Double?
+
+    public init(step: Int, learningRate: Double, loss: Double?, smoothedLoss: Double?) {
+      self.step = step
+      self.learningRate = learningRate
+      self.loss = loss
+      self.smoothedLoss = smoothedLoss
+    }
   }
 
   public struct Outcome: Codable, Equatable, Sendable {
     public let points: [Point]
     /// Where the smoothed loss falls fastest over the logarithm of the rate; nil if it never falls.
     public let steepest: Double?
-    /// A tenth of the rate with the lowest smoothed loss; nil if there is none.
+    /// A tenth of the rate with the lowest smoothed loss; nil if there is none, or if the loss fell to the end.
     public let minimumTenth: Double?
+    /// Whether the loss was still falling at the last rate: then nobody knows how far it would have fallen.
+    public let fallsAtEnd: Bool
   }
 
   /// The first and the last rate.
@@ -32,7 +41,7 @@ public struct RateFinder {
   /// Stop where the smoothed loss exceeds its best this many times.
   public static let explosion = 4.0
   /// The first and last parts of the curve, in which the smoothed loss tells little, that no suggestion is taken from.
-  private static let skippedPart = 0.05
+  fileprivate static let skippedPart = 0.05
 
   public init(rates: ClosedRange<Double>, steps: Int) {
     self.rates = rates
@@ -71,13 +80,15 @@ public struct RateFinder {
       guard let value, value <= Self.explosion * best else { break }
       best = min(best, value)
     }
-    return Self.outcome(points)
+    return Outcome(points)
   }
+}
 
+extension RateFinder.Outcome {
   /// The suggestions for a curve.
-  static func outcome(_ points: [Point]) -> Outcome {
+  public init(_ points: [RateFinder.Point]) {
     let usable = points.filter { $0.smoothedLoss != nil }
-    let skipped = Int(Double(usable.count) * skippedPart)
+    let skipped = Int(Double(usable.count) * RateFinder.skippedPart)
     let inner = usable.dropFirst(skipped).dropLast(skipped)
     let lowest = inner.min { $0.smoothedLoss! < $1.smoothedLoss! }
     let falling = inner.prefix { $0.step <= lowest?.step ?? 0 }
@@ -88,38 +99,12 @@ public struct RateFinder {
       )
     }
     let steepest = slopes.min { $0.slope < $1.slope }
-    return Outcome(
-      points: points, steepest: steepest.flatMap { $0.slope < 0 ? $0.rate : nil },
-      minimumTenth: lowest.map { $0.learningRate / 10 })
-  }
-}
-
-extension Trainer {
-  /// All that training changes.
-  struct Snapshot {
-    fileprivate let sets: [[Float]]
-    fileprivate let h: [Float]
-    fileprivate let c: [Float]
-    fileprivate let adamStep: Int
-    fileprivate let progress: Progress
+    self.points = points
+    self.steepest = steepest.flatMap { $0.slope < 0 ? $0.rate : nil }
+    fallsAtEnd = falling.count > 1 && lowest?.step == inner.last?.step && usable.count == points.count
+    minimumTenth = fallsAtEnd ? nil : lowest.map { $0.learningRate / 10 }
   }
 
-  func snapshot() -> Snapshot {
-    Snapshot(
-      sets: parameterSets.map(\.set.values), h: state.h.array, c: state.c.array, adamStep: adam.stepCount,
-      progress: progress)
-  }
-
-  func restore(_ snapshot: Snapshot) {
-    for (index, (set, _)) in parameterSets.enumerated() { set.flat.copy(from: snapshot.sets[index]) }
-    state.h.copy(from: snapshot.h)
-    state.c.copy(from: snapshot.c)
-    adam.stepCount = snapshot.adamStep
-    progress = snapshot.progress
-  }
-}
-
-extension RateFinder.Outcome {
   /// For people and programs to read.
   public var json: String {
     get throws { try JSON.page(self) + "\n" }

@@ -32,7 +32,7 @@ extension RunDirectory {
 private struct MetricsEnd {
   /// Behind the last line of a step that stays.
   let offset: Int
-  /// Those behind it that stay: of epochs and checkpoints.
+  /// Those behind it that stay: of epochs and checkpoints, and of the run's history.
   let lines: String
   /// Whether all stay.
   let isClean: Bool
@@ -51,6 +51,7 @@ private struct MetricsEnd {
     }
 
     func isBefore(_ progress: Progress) -> Bool {
+      if HistoryRecord.kinds.contains(kind) { return true }
       guard step <= progress.step, kind != "step" else { return step <= progress.step }
       // An epoch that is to be validated, again perhaps, has its line then.
       return epoch <= progress.epoch && !(kind == "epoch" && epoch == progress.epochToValidate)

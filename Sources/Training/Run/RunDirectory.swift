@@ -50,6 +50,16 @@ public struct RunDirectory: Sendable {
     try makeDirectories(self.path)
   }
 
+  /// Makes it, and writes the options into it of what is not a run.
+  ///
+  /// - Throws: as ``init(creating:)``.
+  public init(creating path: String?, with config: TrainingConfig) throws {
+    try self.init(creating: path)
+    var config = config
+    config.runDir = self.path
+    try write(RunDescription(config: config, placement: []))
+  }
+
   /// Writes `config.json`.
   ///
   /// - Throws: `StorageError`.

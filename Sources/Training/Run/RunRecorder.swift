@@ -1,4 +1,5 @@
 import CharModel
+import FoundationEssentials
 import Kernels
 import Logging
 import Storage
@@ -33,9 +34,11 @@ final class RunRecorder {
   private var stepOfLast: Int?
 
   /// Makes the run's directory and writes its `config.json`.
+  ///
+  /// - Parameter warnings: that have been said already.
   init(
     _ start: RunStart, _ placement: [Placement], _ text: SharedText.RootText, _ trainer: Trainer,
-    _ observer: any RunObserver, _ logger: Logger
+    _ observer: any RunObserver, _ logger: Logger, warnings: [String]
   ) throws {
     var config = start.config
     // Only now that nothing is wrong with the input: a run that cannot start leaves nothing behind.
@@ -74,6 +77,11 @@ final class RunRecorder {
     metrics = try RunLog(directory.metrics) { logger.warning("\($0)") }
     samples = try RunLog(directory.samples) { logger.warning("\($0)") }
     saved = clock.now
+    try note(
+      StartMetrics(
+        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.seconds,
+        ranks: placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }))
+    for warning in start.warnings + warnings { try noteWarning(warning) }
     observer.runBegan(
       RunSummary(
         config: config, directory: directory, placement: placement,
@@ -92,7 +100,7 @@ final class RunRecorder {
       windowLength: record.windowLength,
       charactersPerSecond: Double(record.windowLength * config.bs) / max(seconds, 1e-9),
       skipped: !record.isFinite)
-    try metrics.add(JSON.line(line) + "\n")
+    try note(line)
     observer.stepEnded(
       line, smoothedLoss: trainer.progress.smoothedLoss.value, fraction: trainer.epochFraction)
   }
@@ -124,7 +132,7 @@ final class RunRecorder {
       },
       seconds: seconds, charactersPerSecond: Double(characters) / max(seconds, 1e-9),
       validSeconds: validation.seconds, validIdleSeconds: validation.idleSeconds, phaseSeconds: phases)
-    try metrics.add(JSON.line(line) + "\n")
+    try note(line)
     self.seconds += seconds + (validation.seconds ?? 0)
     idleSeconds += (validation.idleSeconds ?? 0) / Double(placement.count)
     observer.epochEnded(line, isBest: isBest)
@@ -137,7 +145,7 @@ final class RunRecorder {
   }
 
   /// - Parameter isInterrupted: asked after each character.
-  func sample(epoch: Int, isInterrupted: () -> Bool) {
+  func sample(epoch: Int, isInterrupted: () -> Bool) throws {
     guard config.sampleLength > 0 else { return }
     do {
       let sampler = try Sampler(
@@ -153,9 +161,24 @@ final class RunRecorder {
       samples.add("\(RunDirectory.samplesHeader)\(epoch)\n\(sample)\n")
       observer.sampled(sample)
     } catch {
-      logger.warning("no sample: \(error)")
+      try warn("no sample: \(error)")
     }
   }
+
+  /// Warns the user, now and in the run's records.
+  func warn(_ text: String) throws {
+    logger.warning("\(text)")
+    try noteWarning(text)
+  }
+
+  private func noteWarning(_ text: String) throws {
+    try note(
+      WarningMetrics(
+        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.seconds, text: text))
+  }
+
+  /// Adds a line to `metrics.jsonl`.
+  private func note(_ record: some Encodable) throws { try metrics.add(JSON.line(record) + "\n") }
 
   // MARK: Checkpoints
 
@@ -182,22 +205,20 @@ final class RunRecorder {
   /// Says what has become of checkpoints begun before.
   private func noteCheckpoints() throws {
     for name in writer.takeLost() {
-      logger.warning(
-        "'\(name)' could not be written in time: what may be there under that name is an older one")
+      try warn("'\(name)' could not be written in time: what may be there under that name is an older one")
     }
     for outcome in writer.takeOutcomes() {
       let (progress, names) = (outcome.progress, outcome.names)
-      try metrics.add(
-        JSON.line(
-          CheckpointMetrics(
-            step: progress.step, epoch: progress.epoch, names: names, seconds: outcome.seconds,
-            waitSeconds: waits.removeFirst(), failure: outcome.failure.map { "\($0)" })) + "\n")
+      try note(
+        CheckpointMetrics(
+          step: progress.step, epoch: progress.epoch, names: names, seconds: outcome.seconds,
+          waitSeconds: waits.removeFirst(), failure: outcome.failure.map { "\($0)" }))
       failureOfLast = outcome.failure
       if let failure = outcome.failure {
         checkpointsFailed += 1
         logger.warning("checkpoint after step \(progress.step) not written: \(failure)")
       } else {
-        if let failure = outcome.pruningFailure { logger.warning("an old checkpoint stays: \(failure)") }
+        if let failure = outcome.pruningFailure { try warn("an old checkpoint stays: \(failure)") }
         checkpointsWritten += 1
         if names.contains("last") { stepOfLast = progress.step }
         logger.debug("wrote \(names.joined(separator: ", ")) after step \(progress.step)")
@@ -210,9 +231,9 @@ final class RunRecorder {
     writer.wait()
     try noteCheckpoints()
     do {
-      return try directory.lastGoodCheckpoint(logger) { $0.skippedInARow == 0 && $0.step < limit }
+      return try directory.lastGoodCheckpoint(warn) { $0.skippedInARow == 0 && $0.step < limit }
     } catch is CheckpointError { return nil } catch {
-      logger.warning("\(error)")
+      try warn("\(error)")
       return nil
     }
   }
@@ -233,11 +254,9 @@ final class RunRecorder {
     do {
       try directory.cutRecords(after: progress)
     } catch { logger.warning("\(error)") }
-    try metrics.add(
-      JSON.line(
-        RewindMetrics(
-          step: progress.step, epoch: progress.epoch, fromStep: fromStep, rateFactor: progress.rateFactor))
-        + "\n")
+    try note(
+      RewindMetrics(
+        step: progress.step, epoch: progress.epoch, fromStep: fromStep, rateFactor: progress.rateFactor))
   }
 
   // MARK: The end
@@ -256,20 +275,27 @@ final class RunRecorder {
         stepOfLast = trainer.progress.step
       } catch {
         observer.runEnded(report(nil))
-        let good = try? directory.lastGoodCheckpoint(Logger(label: "") { _ in SwiftLogNoOpLogHandler() })
+        let good = try? directory.lastGoodCheckpoint { _ in }
         throw FinalSaveFailed(
           cause: error, step: trainer.progress.step, lastGood: good?.file.path,
           stepOfLastGood: good?.progress?.step)
       }
     }
+    try noteEnd(EndMetrics.Ending(ending))
     observer.runEnded(report(ending))
   }
 
-  /// The run cannot go on.
-  func runFailed() throws {
+  /// The run cannot go on: its numbers have gone wrong.
+  func runDiverged() throws {
     writer.wait()
     try noteCheckpoints()
+    try noteEnd(.diverged)
     observer.runEnded(report(nil))
+  }
+
+  private func noteEnd(_ ending: EndMetrics.Ending) throws {
+    let progress = trainer.progress
+    try note(EndMetrics(step: progress.step, epoch: progress.epoch, time: Date.seconds, ending: ending))
   }
 
   private func report(_ ending: TrainingRun.Ending?) -> RunReport {

@@ -15,6 +15,8 @@ public struct RunStart {
   let resumedDirectory: String?
   /// The epochs of the last phase when it was written.
   let epochsOfLastPhase: Int
+  /// What was said about the run's files; on rank 0 only.
+  let warnings: [String]
 
   /// A new run.
   public init(_ config: TrainingConfig) {
@@ -24,6 +26,7 @@ public struct RunStart {
     hasCheckpoint = false
     resumedDirectory = nil
     epochsOfLastPhase = 0
+    warnings = []
   }
 
   /// Goes on with a run from its last good checkpoint, with the options it began with.
@@ -38,19 +41,25 @@ public struct RunStart {
     resuming directory: String, _ world: any World, _ logger: Logger,
     _ change: (inout TrainingConfig) throws -> Void
   ) throws {
+    var warnings: [String] = []
+    func warn(_ text: String) {
+      logger.warning("\(text)")
+      warnings.append(text)
+    }
     let found = try world.onRoot("looking for the last checkpoint") {
       () -> (checkpoint: Checkpoint?, config: String) in
       let directory = try RunDirectory(existing: directory)
       // Whoever writes it now may be at its checkpoints.
       try directory.waitUntilUnused()
       guard try directory.hasCheckpoints else {
-        logger.warning("no checkpoint in '\(directory.checkpoints)': the run begins again")
+        warn("no checkpoint in '\(directory.checkpoints)': the run begins again")
         return (checkpoint: nil, config: try directory.configText())
       }
-      let checkpoint = try directory.lastGoodCheckpoint(logger)
+      let checkpoint = try directory.lastGoodCheckpoint(warn)
       return (checkpoint, checkpoint.configText ?? "")
     }
     let json = try world.broadcast(Array((found?.config ?? "").utf8))
+    self.warnings = warnings
     checkpoint = found?.checkpoint
     hasCheckpoint = try world.broadcast(found?.checkpoint != nil)
     let phase = try world.broadcast(found?.checkpoint?.progress?.phase ?? 0)
@@ -177,9 +186,12 @@ extension RunDirectory {
 
   /// The training checkpoint of the most steps that can be read whole.
   ///
-  /// - Parameter isWanted: leaves out others.
-  /// - Throws: ``CheckpointError`` if there is none, `StorageError`.
-  func lastGoodCheckpoint(_ logger: Logger, isWanted: (Progress) -> Bool = { _ in true }) throws -> Checkpoint
+  /// - Parameters:
+  ///   - warn: told of files that cannot be read.
+  ///   - isWanted: leaves out others.
+  /// - Throws: ``CheckpointError`` if there is none, `StorageError`, what `warn` throws.
+  func lastGoodCheckpoint(_ warn: (String) throws -> Void, isWanted: (Progress) -> Bool = { _ in true })
+    throws -> Checkpoint
   {
     var best: Checkpoint?
     for file in try filesBelow(checkpoints) where file.hasSuffix(".safetensors") {
@@ -194,7 +206,7 @@ extension RunDirectory {
         if let other = best?.progress, rank(progress) <= rank(other) { continue }
         best = checkpoint
       } catch {
-        logger.warning("\(error): not used")
+        try warn("\(error): not used")
       }
     }
     guard let best else {

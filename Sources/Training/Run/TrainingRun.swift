@@ -72,8 +72,13 @@ public final class TrainingRun {
     try text.checkTokens(world)
     self.text = text
     logger.debug("each stream has \(text.split.columns) characters")
+    var warnings: [String] = []
+    func warn(_ text: String) {
+      logger.warning("\(text)")
+      warnings.append(text)
+    }
     if config.dropout > 0, config.layers == 1 {
-      logger.warning("--dropout acts between layers: with one layer it does nothing")
+      warn("--dropout acts between layers: with one layer it does nothing")
     }
     if let reason = config.reasonAgainstTree(ranks: world.size),
       config.reduce == .auto || config.gemm.backend != .simd
@@ -82,7 +87,7 @@ public final class TrainingRun {
     }
     let processors = Processors().count
     if config.threads > processors {
-      logger.warning(
+      warn(
         """
         rank \(world.rank) may use \(processors == 1 ? "1 processor" : "\(processors) processors"), on which its \(config.threads) threads take turns: \
         mpirun gives more with --map-by slot:PE=\(config.threads), or all with --bind-to none
@@ -100,7 +105,7 @@ public final class TrainingRun {
     validator = try Validator(config, text, trainer, world)
     let placement = try Placement.gather(world)
     recorder = try world.onRoot("making the run's directory") {
-      try RunRecorder(start, placement!, text.root!, trainer, observer, logger)
+      try RunRecorder(start, placement!, text.root!, trainer, observer, logger, warnings: warnings)
     }
     logger.info(
       "has streams \(trainer.streams.streams), may use processors \(Placement(of: world).processors)")
@@ -146,9 +151,8 @@ public final class TrainingRun {
     // So that there is something to go back to from the first step on, and that a run that goes on has noted with what options, and where.
     if trainer.progress.step == 0 || resumesRun { try save { _ in ["last"] } }
     if resumesRun, trainer.isFinished, trainer.progress.epochToValidate == nil {
-      let epochs = config.phases.reduce(0) { $0 + $1.epochs }
       logger.notice(
-        "all \(epochs) epochs of the run are over: a larger --epochs goes on (that of its last phase)")
+        "all \(config.epochs) epochs of the run are over: a larger --epochs goes on (that of its last phase)")
     } else if resumesRun, isAtMaximumSteps {
       logger.notice("the run has made \(trainer.progress.step) steps already: --max-steps asks for no more")
     }
@@ -266,7 +270,7 @@ public final class TrainingRun {
     try recorder?.epochEnded(epoch, validation, phases: phases, isBest: isBest)
     // In this order: a `last` that knows of a best one is not there before it.
     try save { _ in isBest ? ["best", "last"] : ["last"] }
-    recorder?.sample(epoch: epoch) { world.attend() || takeRequests().contains(.stop) }
+    try recorder?.sample(epoch: epoch) { world.attend() || takeRequests().contains(.stop) }
     return nil
   }
 
@@ -306,7 +310,7 @@ public final class TrainingRun {
 
   private func stopDiverged() throws -> Ending? {
     _ = try world.onRoot("writing the last checkpoint") {
-      try recorder!.runFailed()
+      try recorder!.runDiverged()
       throw Diverged(
         steps: config.maxSkipped, step: trainer.progress.step, rewinds: trainer.progress.rewinds,
         checkpoint: recorder!.lastCheckpoint)

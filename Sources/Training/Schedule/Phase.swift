@@ -44,9 +44,25 @@ extension Phase: Codable {
     }
     self.init(
       epochs: try values.decode(Int.self, forKey: .epochs),
-      lr: try values.decodeIfPresent(Double.self, forKey: .lr),
+      lr: try Self.rate(values),
       schedule: try Self.schedule(from: decoder),
       adam: try values.decodeIfPresent(Moments.self, forKey: .adam) ?? .keep)
+  }
+
+  /// What `lr` says on the command line where the rate is carried on; a file may also have null.
+  public static let carriedRate = "carried"
+
+  private static func rate(_ values: KeyedDecodingContainer<Key>) throws -> Double? {
+    // To YAML null is a word as well.
+    if try values.decodeNil(forKey: .lr) { return nil }
+    guard let word = try? values.decode(String.self, forKey: .lr), Double(word) == nil else {
+      return try values.decode(Double.self, forKey: .lr)
+    }
+    guard word == carriedRate else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .lr, in: values, debugDescription: "expected a rate or '\(carriedRate)', found '\(word)'")
+    }
+    return nil
   }
 
   private static func schedule(from decoder: any Decoder) throws -> Schedule {

@@ -11,7 +11,7 @@ struct BenchCommand: RankedCommand, CommandWithExamples {
     abstract:
       "Measure training steps: speed, share of the processor's peak, memory, and where the time goes.",
     discussion: """
-      Takes the options of train, and writes no files. All windows have the length --bptt.
+      Takes the options of train that make a step, and writes no files. All windows have the length --bptt.
       """)
 
   static let examples = [
@@ -33,14 +33,11 @@ struct BenchCommand: RankedCommand, CommandWithExamples {
   @Flag(help: "Print one JSON object instead.")
   var json = false
 
-  @OptionGroup var training: TrainingOptions
+  @OptionGroup var training: StepOptions
 
   func run() throws {
     for (option, value) in [("steps", steps), ("warm-up", warmUp)] where value < 1 {
       throw OptionError(option: option, expected: "at least 1", found: "\(value)")
-    }
-    guard training.output.resume == nil else {
-      throw OptionError(option: "resume", expected: "a new model for bench", found: "a run to go on")
     }
     var config = try training.config()
     config.bpttJitter = false

@@ -45,7 +45,7 @@ struct DebugCommand: CommandWithExamples {
     guard breakAt == nil || isUnderDebugger else {
       throw OptionError(option: "break-at", expected: "a debugger around this program", found: "none")
     }
-    let resume = training.output.resume
+    let resume = training.files.resume
     let config = resume == nil ? try training.config() : nil
     if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     let options = training

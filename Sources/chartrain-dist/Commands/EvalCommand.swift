@@ -172,7 +172,7 @@ struct EvalCommand: CommandWithExamples {
       ("perplexity", fixed(evaluation.perplexity, 6)),
       (
         "characters",
-        "\(grouped(evaluation.characters)) predicted in \(streams) \(streams == 1 ? "stream" : "streams")"
+        "\(grouped(evaluation.characters)) predicted in \(counted(streams, "stream"))"
           + (leftOver == 0 ? "" : ", \(leftOver) at the end left over")
       ),
     ]

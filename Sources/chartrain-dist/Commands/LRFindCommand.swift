@@ -12,7 +12,7 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     abstract: "Look for a good learning rate: raise it until the loss explodes.",
     discussion:
       """
-      Takes the options of train; writes lr-find.json and lr-find.svg into a new directory (--run-dir). The model is as it was before.
+      Takes the options of train that make a step; writes lr-find.json and lr-find.svg into a new directory (--run-dir). The model is as it was before.
       """)
 
   static let examples = [
@@ -37,21 +37,30 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     transform: Number.whole)
   var steps: Int?
 
-  @OptionGroup var training: TrainingOptions
+  @Option(
+    help: ArgumentHelp(
+      "Directory for lr-find.json, lr-find.svg and config.json; must not hold a run already. Default: runs/<date-time>.",
+      valueName: "path"), completion: .directory)
+  var runDir: String?
+
+  @OptionGroup var training: StepOptions
+  @OptionGroup(title: "Console") var console: ConsoleOptions
 
   func run() throws {
-    guard firstRate > 0, lastRate.isFinite, lastRate > firstRate else {
+    guard firstRate > 0, firstRate.isFinite else {
+      throw OptionError(option: "from", expected: "a rate above 0", found: "\(firstRate)")
+    }
+    guard lastRate > firstRate, lastRate.isFinite else {
       throw OptionError(
-        option: "from", expected: "two rates above 0, the second larger",
-        found: "\(firstRate) and \(lastRate)")
+        option: "to", expected: "a rate above the first, \(firstRate)", found: "\(lastRate)")
     }
     if let steps, steps < 2 {
       throw OptionError(option: "steps", expected: "at least 2", found: "\(steps)")
     }
-    guard training.output.resume == nil else {
-      throw OptionError(option: "resume", expected: "a new run for lr-find", found: "one to go on")
-    }
-    let config = try training.config()
+    var given = try training.config()
+    console.apply(to: &given)
+    given.runDir = runDir
+    let config = given
     if config.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       setOpenBLASThreads(config.threads)
@@ -59,10 +68,10 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }
-      let directory = try world.onRoot { try RunDirectory(creating: config.runDir) }
+      let directory = try world.onRoot { try RunDirectory(creating: config.runDir, with: config) }
       let finder = RateFinder(
         rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))
-      var progress = config.quiet ? nil : try training.progressDisplay(world)
+      var progress = config.quiet ? nil : try ProgressDisplay.onRoot(of: world)
       let outcome = try finder.run(trainer) { point in
         progress?.show(
           "lr-find", fraction: Double(point.step) / Double(finder.steps),
@@ -90,17 +99,20 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     try writeAtomically(to: directory.path + "/lr-find.json") { try $0.write(data) }
     try writeAtomically(to: directory.path + "/lr-find.svg") { try $0.write(chart.svg) }
     if quiet { return }
-    func advice(_ outcome: RateFinder.Outcome) -> String {
-      let rates = [outcome.steepest, outcome.minimumTenth].compactMap { $0 }
-      return rates.min().map { "a safe start, the smaller of the two: --lr \(scientific($0))\n" }
-        ?? ""
+    for (name, rate) in [("steepest descent", outcome.steepest), ("minimum / 10", outcome.minimumTenth)] {
+      print(name.rightPadded(18) + (rate.map(scientific) ?? "none"))
     }
-    func line(_ name: String, _ rate: Double?) -> String { "\(name)  \(rate.map(scientific) ?? "none")" }
     print(
       """
-      \(line("steepest descent", outcome.steepest))
-      \(line("minimum / 10    ", outcome.minimumTenth))
-      \(advice(outcome))\(outcome.points.count) steps; curve in \(directory.path)/lr-find.json and lr-find.svg
+      \(advice(outcome))
+      \(outcome.points.count) steps; curve in \(directory.path)/lr-find.json and lr-find.svg
       """)
+  }
+
+  private func advice(_ outcome: RateFinder.Outcome) -> String {
+    if outcome.fallsAtEnd { return "the loss was still falling at the last rate: a larger --to tells more" }
+    let rates = [outcome.steepest, outcome.minimumTenth].compactMap { $0 }
+    return rates.min().map { "a safe start, the smaller of the two: --lr \(scientific($0))" }
+      ?? "the loss never fell: try a smaller --from"
   }
 }

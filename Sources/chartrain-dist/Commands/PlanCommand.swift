@@ -10,7 +10,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
     abstract:
       "Predict the speed of training on 1 to \(ScalingPlan.maximumRanks) ranks, and say how many are best.",
     discussion: """
-      Takes the options of train, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
+      Takes the options of train that make a step, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
       hosts would add follows from the network between them: measured, where one rank is started on each, or as --bandwidth and \
       --latency say; with neither, and one process, one host is all there is. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
       """)
@@ -51,7 +51,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
   @Flag(help: "Print one JSON object instead.")
   var json = false
 
-  @OptionGroup var training: TrainingOptions
+  @OptionGroup var training: StepOptions
 
   /// Of TCP between hosts of one room, in microseconds.
   private static let usualLatency = 50.0
@@ -67,9 +67,6 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       throw OptionError(
         option: "cores", expected: "1 to the \(available) that this process may use", found: "\(cores!)")
     }
-    guard training.output.resume == nil else {
-      throw OptionError(option: "resume", expected: "a new model for plan", found: "a run to go on")
-    }
     let config = try training.config()
     guard config.gemm.backend == .simd else {
       throw OptionError(option: "gemm", expected: "simd for plan", found: "\(config.gemm)")
@@ -81,7 +78,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       world.set(config.stallLimits)
       try world.onRoot { try checkPlaces(world.hosts) }
       let cores = try world.allGather(self.cores ?? available).min()!
-      var progress = json ? nil : try training.progressDisplay(world)
+      var progress = json ? nil : try ProgressDisplay.onRoot(of: world)
       let plan = try ScalingPlan(config, cores: cores, network: network, world) {
         progress?.show("measuring", fraction: $0, detail: "")
       }
@@ -155,9 +152,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
   }
 
   private func places(_ shape: ScalingPlan.Shape) -> String {
-    func count(_ number: Int, _ name: String) -> String { "\(number) \(name)\(number == 1 ? "" : "s")" }
-    return
-      "\(count(shape.ranks, "rank")) with \(count(shape.threads, "thread")) each on \(count(shape.hosts, "host"))"
+    "\(counted(shape.ranks, "rank")) with \(counted(shape.threads, "thread")) each on \(counted(shape.hosts, "host"))"
   }
 
   /// What to say besides the options that plan was given.

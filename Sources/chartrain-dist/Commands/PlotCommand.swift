@@ -57,6 +57,9 @@ struct PlotCommand: CommandWithExamples {
         case .valid: metrics.epochs.compactMap { epoch in epoch.validLoss.map { (Double(epoch.epoch), $0) } }
         case .rate: metrics.steps.map { (Double($0.step), $0.learningRate) }
         }
+      guard !points.isEmpty else {
+        throw OptionError(option: "what", expected: "values of '\(what)' in '\(run)'", found: "none")
+      }
       return LineChart.Line(name: past.name, points: points)
     }
     let names: (title: String, x: String, y: String) =

@@ -52,6 +52,7 @@ struct SampleCommand: CommandWithExamples {
         TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit, raw: display.raw),
         hasColors: display.hasColors, until: ending)
     }
+    if display.hasColors { Terminal.write(SampleText.legend + "\n\n") }
     if display.interactive {
       try Conversation(
         sampler: { line, number in
@@ -66,7 +67,6 @@ struct SampleCommand: CommandWithExamples {
         write(try sampler(given, numbers), numbers, given, newText)
       }
     }
-    if display.hasColors { Terminal.write("\n" + SampleText.legend + "\n") }
   }
 
   /// The samples of those `numbers`: the first is shown as it comes, the others then.

@@ -37,8 +37,8 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let config = options.output.resume == nil ? try options.config() : nil
-    if (config ?? options.output.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
+    let config = options.files.resume == nil ? try options.config() : nil
+    if (config ?? options.files.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     SignalRequests.install()
     try runOnRanks(stallLimits(config)) { world in
       let start = try config.map(RunStart.init) ?? options.resumedStart(world)
@@ -48,7 +48,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
       if let profile { try world.onRoot { try checkCanWrite(profile) } }
-      let observer = options.observer(start.config, try options.progressDisplay(world), logger)
+      let observer = options.observer(start.config, try ProgressDisplay.onRoot(of: world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       SignalRequests.begin()
@@ -61,8 +61,8 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
 
   /// Those that hold before the run that goes on is looked at by all ranks.
   private func stallLimits(_ config: TrainingConfig?) -> StallLimits {
-    var limits = (config ?? options.output.savedConfig)?.stallLimits ?? StallLimits()
-    if let timeout = options.output.stallTimeout, (0...1e9).contains(timeout) {
+    var limits = (config ?? options.files.savedConfig)?.stallLimits ?? StallLimits()
+    if let timeout = options.steps.ranks.stallTimeout, (0...1e9).contains(timeout) {
       limits.timeout = .seconds(timeout)
     }
     return limits

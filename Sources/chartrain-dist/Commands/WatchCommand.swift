@@ -35,12 +35,14 @@ struct WatchCommand: CommandWithExamples {
     var run = try PastRun(path: directory)
     let isLive = !once && Terminal.outputIsTerminal(underMPI: false)
     while true {
+      // Asked before it is drawn: the last picture is that of a run that has ended.
+      let goesOn = run.isGoingOn
+      try run.update()
       let page = RunView(run, columns: isLive ? Terminal.columns(underMPI: false) : 80).page
       // From the top of the terminal, whatever was below wiped out.
       Terminal.write((isLive ? "\u{1B}[H\u{1B}[2J" : "") + page + "\n")
-      guard isLive, run.isGoingOn else { return }
+      guard isLive, goesOn else { return }
       usleep(UInt32(every * 1e6))
-      try run.update()
     }
   }
 }
@@ -58,7 +60,7 @@ private struct RunView {
   }
 
   var page: String {
-    ([title, position] + chart + epochLines + sample).map { String($0.prefix(columns)) }.joined(
+    ([title, position] + troubles + chart + epochLines + sample).map { String($0.prefix(columns)) }.joined(
       separator: "\n")
   }
 
@@ -66,17 +68,38 @@ private struct RunView {
     let config = run.config
     let ranks = run.placement.count
     return
-      "\(run.directory.path)  \(config.cell.name) \(config.layers)x\(config.hidden), \(ranks) \(ranks == 1 ? "rank" : "ranks")  "
-      + (run.isGoingOn ? "going on" : "not going on")
+      "\(run.directory.path)  \(config.cell.name) \(config.layers)x\(config.hidden), \(counted(ranks, "rank"))  "
+      + run.stateInWords
   }
 
   private var position: String {
     guard let step = run.metrics.steps.last else { return "no step yet" }
-    let epochs = run.config.phases.reduce(0) { $0 + $1.epochs }
+    let epochs = run.config.epochs
     let loss = run.metrics.smoothedLosses.last.flatMap { $0 }.map { fixed($0, 4) } ?? "-"
+    let speeds = run.metrics.steps.suffix(Self.stepsOfSpeed).map(\.charactersPerSecond).sorted()
     return
       "epoch \(step.epoch)/\(epochs)  step \(grouped(step.step))  loss \(loss)\(left(epochs, step.step))  "
-      + "\(grouped(Int(step.charactersPerSecond))) chars/s  rate \(scientific(step.learningRate))"
+      + "\(grouped(Int(speeds[speeds.count / 2]))) chars/s  rate \(scientific(step.learningRate))"
+  }
+
+  /// Of which the median speed is shown.
+  private static let stepsOfSpeed = 50
+
+  /// What has not gone well so far.
+  private var troubles: [String] {
+    let skipped = run.metrics.steps.count { $0.skipped }
+    let failed = run.metrics.checkpoints.count { $0.failure != nil }
+    let starts = run.metrics.history.count { if case .start = $0 { true } else { false } }
+    let counts = [
+      skipped > 0 ? counted(skipped, "step") + " skipped" : nil,
+      run.metrics.rewinds.isEmpty ? nil : counted(run.metrics.rewinds.count, "rewind"),
+      starts > 1 ? counted(starts - 1, "restart") : nil,
+      failed > 0 ? counted(failed, "checkpoint") + " failed" : nil,
+    ].compactMap { $0 }
+    let warnings = run.metrics.history.compactMap { record in
+      if case .warning(let warning) = record { "warning: \(warning.text.inOneVisibleLine)" } else { nil }
+    }
+    return (counts.isEmpty ? [] : [counts.joined(separator: ", ")]) + warnings.suffix(1)
   }
 
   /// What the epochs to come will take, if they take what the last one took; nothing before there is one or after the run.
@@ -93,8 +116,11 @@ private struct RunView {
       loss.map { (x: Double(step.step), y: $0) }
     }
     guard points.count > 1 else { return [] }
-    let chart = TextChart(width: columns - Self.margin, height: Self.chartHeight, points: points)
-    return ["", "training loss, smoothed"] + chart.rows { fixed($0, 3) }
+    // The fall of the first steps would leave no room for the rest.
+    let shown = Array(points.dropFirst(points.count / 20))
+    let chart = TextChart(width: columns - Self.margin, height: Self.chartHeight, points: shown)
+    return ["", "training loss, smoothed, from step \(grouped(Int(shown[0].x))) on"]
+      + chart.rows { fixed($0, 3) }
   }
 
   private var epochLines: [String] {

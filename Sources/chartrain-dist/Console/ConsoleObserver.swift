@@ -28,10 +28,10 @@ final class ConsoleObserver: RunObserver {
     let config = summary.config
     entropyRate = summary.entropyRate
     rootValidates = config.validate == .rank0
-    epochs = config.phases.reduce(0) { $0 + $1.epochs }
+    epochs = config.epochs
     guessingLoss = log(Double(summary.vocabularyCount))
-    let count = summary.placement.count
-    let ranks = (count == 1 ? "1 rank" : "\(count) ranks") + hosts(summary.placement)
+    let places = summary.placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
+    let ranks = places.count == 1 ? counted(summary.placement.count, "rank") : placesInWords(places)
     let unknown = summary.unknownValidCharacters
     let valid =
       config.validate != .none
@@ -50,18 +50,6 @@ final class ConsoleObserver: RunObserver {
 
       """)
     progress?.restart()
-  }
-
-  /// Where the ranks are, where that is more than one host.
-  private func hosts(_ placement: [Placement]) -> String {
-    let ranks = placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
-    switch ranks.count {
-    case 1: return ""
-    case 2...4:
-      return " on "
-        + ranks.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
-    default: return " on \(ranks.count) hosts"
-    }
   }
 
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
@@ -146,15 +134,16 @@ final class ConsoleObserver: RunObserver {
 
   /// What the run has done, in one line.
   private func summary(_ report: RunReport) -> String {
-    func times(_ count: Int, _ one: String, _ many: String) -> String? {
-      count == 0 ? nil : "\(grouped(count)) \(count == 1 ? one : many)"
+    func some(_ count: Int, _ name: String, _ fate: String = "") -> String? {
+      count == 0 ? nil : counted(count, name) + fate
     }
     let parts = [
-      times(report.step, "step", "steps") ?? "no steps", times(report.skippedSteps, "skipped", "skipped"),
-      times(report.rewinds, "rewind", "rewinds"), times(report.restarts, "restart", "restarts"),
-      times(report.checkpointsWritten, "checkpoint written", "checkpoints written"),
-      times(report.checkpointsFailed, "checkpoint failed", "checkpoints failed"),
-      times(report.lostLines, "line of metrics lost", "lines of metrics lost"),
+      some(report.step, "step") ?? "no steps",
+      report.skippedSteps == 0 ? nil : "\(grouped(report.skippedSteps)) skipped",
+      some(report.rewinds, "rewind"), some(report.restarts, "restart"),
+      some(report.checkpointsWritten, "checkpoint", " written"),
+      some(report.checkpointsFailed, "checkpoint", " failed"),
+      some(report.lostLines, "line", " of metrics lost"),
     ]
     return parts.compactMap { $0 }.joined(separator: ", ")
   }

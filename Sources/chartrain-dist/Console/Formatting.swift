@@ -28,6 +28,11 @@ func grouped(_ value: Int) -> String {
   return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
 }
 
+/// A number of things, whose `name` is that of one: `1 rank`, `2 ranks`.
+func counted(_ number: Int, _ name: String) -> String {
+  "\(grouped(number)) \(name)\(number == 1 ? "" : "s")"
+}
+
 /// As `m:ss`, or `h:mm:ss`.
 func duration(seconds: Double) -> String {
   func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
@@ -41,7 +46,7 @@ extension TrainingConfig {
   /// Its phases in words: `4 epochs at 0.003, then 2 at 0.0005`.
   var phaseSummary: String {
     phases.enumerated().map { index, phase in
-      let epochs = index > 0 ? "\(phase.epochs)" : phase.epochs == 1 ? "1 epoch" : "\(phase.epochs) epochs"
+      let epochs = index > 0 ? "\(phase.epochs)" : counted(phase.epochs, "epoch")
       let rate = phase.lr.map { "\($0)" } ?? "the rate where that ended"
       let moments = phase.adam == .fresh ? " with fresh moments" : ""
       return "\(epochs) at \(rate)\(phase.schedule.summary)\(moments)"

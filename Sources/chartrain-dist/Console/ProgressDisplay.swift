@@ -1,3 +1,6 @@
+import FoundationEssentials
+import Ranks
+
 /// Says how far something has come: on a terminal by one line at its bottom, redrawn a few times a second; elsewhere by a line now and then.
 struct ProgressDisplay {
   /// The terminal's columns, nil without one.
@@ -18,6 +21,12 @@ struct ProgressDisplay {
   init(underMPI: Bool) {
     width = Terminal.outputIsTerminal(underMPI: underMPI) ? Terminal.columns(underMPI: underMPI) : nil
     started = clock.now
+  }
+
+  /// That of rank 0; the others have none.
+  static func onRoot(of world: any World) throws -> ProgressDisplay? {
+    let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
+    return world.isRoot ? ProgressDisplay(underMPI: underMPI) : nil
   }
 
   var elapsedSeconds: Double { (clock.now - started) / .seconds(1) }

@@ -14,6 +14,8 @@ final class TensorBoardObserver: SilentObserver {
   private var written: ContinuousClock.Instant?
   /// The last step, where it is not.
   private var unwritten: (metrics: StepMetrics, smoothedLoss: Double?)?
+  /// Of the steps since one was written: no peak is lost.
+  private var largestNorm: Double?
   private let clock = ContinuousClock()
   private static let pause = Duration.milliseconds(100)
 
@@ -35,13 +37,14 @@ final class TensorBoardObserver: SilentObserver {
     }
     write(
       Event.settings(
-        Self.settings(summary.config), metrics: ["loss/validation", "speed/characters_per_second"], time: now)
+        Self.settings(summary), metrics: ["loss/validation", "speed/characters_per_second"], time: now)
     )
   }
 
   override func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     lastStep = metrics.step
     unwritten = (metrics, smoothedLoss)
+    largestNorm = [largestNorm, metrics.gradientNorm].compactMap { $0 }.max()
     if let written, clock.now - written < Self.pause { return }
     written = clock.now
     writeLastStep()
@@ -52,9 +55,11 @@ final class TensorBoardObserver: SilentObserver {
     unwritten = nil
     scalars(
       [
-        ("loss/train", smoothedLoss), ("rate/learning_rate", metrics.learningRate),
-        ("gradient/norm", metrics.gradientNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
+        ("loss/train", smoothedLoss), ("loss/step", metrics.loss),
+        ("rate/learning_rate", metrics.learningRate),
+        ("gradient/norm", largestNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
       ], step: metrics.step)
+    largestNorm = nil
   }
 
   override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
@@ -104,7 +109,8 @@ final class TensorBoardObserver: SilentObserver {
   }
 
   /// What runs are compared by.
-  private static func settings(_ config: TrainingConfig) -> [(name: String, value: Event.Setting)] {
+  private static func settings(_ summary: RunSummary) -> [(name: String, value: Event.Setting)] {
+    let config = summary.config
     func number(_ value: some BinaryInteger) -> Event.Setting { .number(Double(value)) }
     return [
       ("cell", .text(config.cell.name)), ("layers", number(config.layers)), ("hidden", number(config.hidden)),
@@ -112,7 +118,9 @@ final class TensorBoardObserver: SilentObserver {
       ("dropout-output", .number(Double(config.dropoutOutput))), ("bs", number(config.bs)),
       ("bptt", number(config.bptt)), ("bptt-jitter", .flag(config.bpttJitter)),
       ("lr", .number(config.phases.first?.lr ?? 0)),
-      ("epochs", number(config.phases.reduce(0) { $0 + $1.epochs })),
+      ("epochs", number(config.epochs)), ("phases", .text(config.phaseSummary)),
+      ("ranks", number(summary.placement.count)), ("threads", number(config.threads)),
+      ("text", .text(config.trainSource.name)), ("unit", .text("\(config.unit)")),
       ("weight-decay", .number(config.weightDecay)), ("clip-norm", .number(config.clipNorm ?? 0)),
       ("average-decay", .number(config.averageDecay ?? 0)), ("seed", number(config.seed)),
     ]

@@ -44,7 +44,7 @@ struct OptimizationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How the rate changes: \(ScheduleSettings.Name.allCases.map(\.rawValue).joined(separator: ", ")). Default: constant.",
+      "How the rate changes: \(ScheduleSettings.Name.allCases.map(\.rawValue).joined(separator: ", ")). Default: that of the first phase of --preset or --config, else constant.",
       valueName: "name"),
     completion: Choice.names(ScheduleSettings.Name.self), transform: Choice.of(ScheduleSettings.Name.self))
   var schedule: ScheduleSettings.Name?
@@ -52,14 +52,15 @@ struct OptimizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With schedule cosine: epochs of the first cycle, at least 1. Default: 1.", valueName: "n"),
+      "With schedule cosine: epochs of the first cycle, at least 1. Default: likewise, else 1.",
+      valueName: "n"),
     transform: Number.whole)
   var cycleLength: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With schedule cosine: how many times as long each further cycle is, at least 1. Default: 1.",
+      "With schedule cosine: how many times as long each further cycle is, at least 1. Default: likewise, else 1.",
       valueName: "n"),
     transform: Number.whole)
   var cycleMult: Int?
@@ -146,9 +147,13 @@ struct OptimizationOptions: ParsableArguments {
     .joined(separator: ", then ")
 
   func validate() throws {
-    if !phase.isEmpty, !short.isEmpty {
-      throw ValidationError(
-        "--epochs, --lr and --schedule cannot be used with --phase: expected one way to say it")
+    let given = [
+      ("--epochs", epochs != nil), ("--lr", lr != nil), ("--schedule", schedule != nil),
+      ("--cycle-length", cycleLength != nil), ("--cycle-mult", cycleMult != nil),
+      ("--warmup-steps", warmupSteps != nil),
+    ].filter(\.1).map(\.0)
+    if !phase.isEmpty, let first = given.first {
+      throw ValidationError("\(first) cannot be used with --phase: expected one way to say it")
     }
   }
 

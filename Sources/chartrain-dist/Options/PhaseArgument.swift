@@ -6,20 +6,21 @@ enum PhaseArgument {
   private static let keys = [
     "epochs", "lr", "schedule", "cycle-length", "cycle-mult", "warmup-steps", "adam",
   ]
-  private static let carriedRate = "carried"
 
   @Sendable static func parse(_ text: String) throws -> Phase {
     let values = try pairs(text)
     func number(_ key: String) throws -> Int? { try values[key].map(Number.whole) }
     guard let epochs = try number("epochs") else { throw ValidationError("expected epochs=N") }
-    guard let rate = values["lr"] else { throw ValidationError("expected lr=RATE or lr=\(carriedRate)") }
+    guard let rate = values["lr"] else {
+      throw ValidationError("expected lr=RATE or lr=\(Phase.carriedRate)")
+    }
     var settings = ScheduleSettings()
     settings.schedule = try values["schedule"].map(Choice.of(ScheduleSettings.Name.self))
     settings.cycleLength = try number("cycle-length")
     settings.cycleMult = try number("cycle-mult")
     settings.warmupSteps = try number("warmup-steps")
     return Phase(
-      epochs: epochs, lr: rate == carriedRate ? nil : try Number.real(rate),
+      epochs: epochs, lr: rate == Phase.carriedRate ? nil : try Number.real(rate),
       schedule: try settings.resolved(),
       adam: try values["adam"].map(Choice.of(Phase.Moments.self)) ?? .keep)
   }

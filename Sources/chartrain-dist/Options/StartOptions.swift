@@ -13,7 +13,7 @@ struct StartOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Start from the options in this YAML or JSON file, such as the config.json of a run. Default: none.",
+      "Start from the options in this YAML or JSON file, such as the config.json of a run, whose runDir and logDir are not taken. Default: none.",
       valueName: "file"
     ), completion: .file())
   var config: String?

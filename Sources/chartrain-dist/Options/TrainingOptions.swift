@@ -1,19 +1,18 @@
 import ArgumentParser
-import FoundationEssentials
 import Logging
 import Ranks
 import Training
 
-/// All options of `train`, which other commands take too.
+/// All options of a run.
 struct TrainingOptions: ParsableArguments {
-  @OptionGroup(title: "Start") var base: StartOptions
-  @OptionGroup(title: "Text") var text: TextOptions
-  @OptionGroup(title: "Model") var model: ModelOptions
-  @OptionGroup(title: "Training") var optimization: OptimizationOptions
-  @OptionGroup(title: "Run") var output: RunOptions
+  @OptionGroup var steps: StepOptions
+  @OptionGroup(title: "Files") var files: FileOptions
+  @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
+  @OptionGroup(title: "Console") var console: ConsoleOptions
 
   func validate() throws {
-    if output.resume != nil, base.preset != nil || base.config != nil {
+    let base = steps.base
+    if files.resume != nil, base.preset != nil || base.config != nil {
       throw ValidationError(
         "--preset and --config cannot be used with --resume: a run goes on with its options")
     }
@@ -23,7 +22,7 @@ struct TrainingOptions: ParsableArguments {
   ///
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
   func config() throws -> TrainingConfig {
-    var config = try base.base()
+    var config = try steps.base.base()
     try apply(to: &config)
     try config.checkValues()
     return config
@@ -31,10 +30,10 @@ struct TrainingOptions: ParsableArguments {
 
   /// Sets what is given.
   func apply(to config: inout TrainingConfig) throws {
-    text.apply(to: &config)
-    model.apply(to: &config)
-    try optimization.apply(to: &config)
-    output.apply(to: &config)
+    try steps.apply(to: &config)
+    files.apply(to: &config)
+    checkpoints.apply(to: &config)
+    console.apply(to: &config)
   }
 
   /// The run that `--resume` names, with what else is given.
@@ -42,9 +41,9 @@ struct TrainingOptions: ParsableArguments {
   /// - Throws: `AgreedFailure`; `RankError`.
   func resumedStart(_ world: any World) throws -> RunStart {
     var given = TrainingConfig()
-    output.apply(to: &given)
+    console.apply(to: &given)
     let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
-    return try RunStart(resuming: output.resume!, world, logger, apply)
+    return try RunStart(resuming: files.resume!, world, logger, apply)
   }
 
   /// Whoever shows the run, in the console (with `progress`, if it may) and in TensorBoard's file, as `config` says.
@@ -53,11 +52,5 @@ struct TrainingOptions: ParsableArguments {
   ) -> any RunObserver {
     let console: any RunObserver = config.quiet ? SilentObserver() : ConsoleObserver(progress)
     return config.tensorboard ? ObserverGroup([console, TensorBoardObserver(logger)]) : console
-  }
-
-  /// On rank 0.
-  func progressDisplay(_ world: any World) throws -> ProgressDisplay? {
-    let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
-    return world.isRoot ? ProgressDisplay(underMPI: underMPI) : nil
   }
 }

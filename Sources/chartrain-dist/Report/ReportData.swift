@@ -19,10 +19,14 @@ struct ReportData: Encodable {
     let steps: Steps
     let epochs: [EpochMetrics]
     let checkpoints: [Saved]
+    /// What has become of the run, and whether that is as it should be.
+    let state: String
+    let isSound: Bool
+    /// Starts, ends and warnings, in the order in which they came.
+    let history: [Happening]
     let skippedSteps: Int
     /// Steps that were made, but of which there is no line.
     let stepsWithoutLine: Int
-    let restarts: Int
     let rewinds: [RewindMetrics]
     let samples: [Sample]
   }
@@ -46,6 +50,16 @@ struct ReportData: Encodable {
     let waitSeconds: Double
     let failure: String?
     let file: String?
+  }
+
+  /// Something that happened to a run.
+  struct Happening: Encodable {
+    /// In seconds since 1970.
+    let time: Double
+    let step: Int
+    let text: String
+    /// Whether the run went on with this, after it had ended.
+    let isRestart: Bool
   }
 
   struct Sample: Encodable {
@@ -86,18 +100,16 @@ extension ReportData.Run {
     skippedSteps = metrics.steps.count { $0.skipped }
     stepsWithoutLine = (metrics.steps.last?.step ?? 0) - metrics.steps.count
     let checkpoint = run.lastCheckpoint()
-    restarts = checkpoint?.progress?.restarts ?? 0
+    state = run.stateInWords
+    isSound = [.goingOn, .ended(.finished), .ended(.maxSteps), .ended(.request)].contains(run.state)
+    history = ReportData.Happening.all(of: run)
     rewinds = metrics.rewinds
     samples = run.samples.map { ReportData.Sample(epoch: $0.epoch, text: $0.text) }
     summary = Self.summary(run, checkpoint)
   }
 
   private static func summary(_ run: PastRun, _ checkpoint: Checkpoint?) -> [[String]] {
-    func count(_ number: Int, _ name: String) -> String {
-      "\(grouped(number)) \(name)\(number == 1 ? "" : "s")"
-    }
     let config = run.config
-    let hosts = Set(run.placement.map(\.host)).count
     let parameters = checkpoint.map { ", \(grouped($0.parameterCount)) parameters" } ?? ""
     let vocabulary = checkpoint.map { ", vocabulary \($0.vocabulary.count)" } ?? ""
     let dropout = config.dropout > 0 ? ", dropout \(config.dropout)" : ""
@@ -111,12 +123,32 @@ extension ReportData.Run {
       ["phases", config.phaseSummary],
     ]
     if !run.placement.isEmpty {
-      rows.append([
-        "ranks",
-        "\(count(run.placement.count, "rank")) on \(count(hosts, "host")), \(count(config.threads, "thread")) each",
-      ])
+      let ranks = run.placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
+      rows.append(["ranks", "\(placesInWords(ranks)), \(counted(config.threads, "thread")) each"])
     }
+    rows.append(["state", run.stateInWords])
     return rows
+  }
+}
+
+extension ReportData.Happening {
+  static func all(of run: PastRun) -> [Self] {
+    var starts = 0
+    return run.metrics.history.map { record in
+      switch record {
+      case .start(let start):
+        starts += 1
+        return Self(
+          time: start.time, step: start.step,
+          text: (starts == 1 && start.step == 0 ? "started, " : "went on, ") + start.places,
+          isRestart: starts > 1)
+      case .end(let end):
+        return Self(time: end.time, step: end.step, text: end.ending.inWords, isRestart: false)
+      case .warning(let warning):
+        return Self(
+          time: warning.time, step: warning.step, text: "warning: " + warning.text, isRestart: false)
+      }
+    }
   }
 }
 

@@ -50,7 +50,6 @@
     return `${grouped(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60))}:${two(whole)}`;
   });
   const count = (number, name) => `${grouped(number)} ${name}${number === 1 ? "" : "s"}`;
-  const times = (number) => (number === 1 ? "once" : number === 2 ? "twice" : `${grouped(number)} times`);
 
   const finite = (values) => values.filter(Number.isFinite);
   const minimum = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
@@ -81,7 +80,8 @@
 
   /// Fills in what is missing, and what follows from the rest.
   function prepared(run, index, runs) {
-    const epochs = run.epochs ?? [];
+    let secondsSoFar = 0;
+    const epochs = (run.epochs ?? []).map((epoch) => ({ ...epoch, secondsSoFar: (secondsSoFar += epoch.seconds ?? 0) }));
     const steps = run.steps ?? {};
     const speeds = finite(steps.charactersPerSecond ?? []);
     const ranks = run.ranks ?? [];
@@ -90,7 +90,7 @@
       ...run, index, epochs, steps, ranks,
       label: String((isOnlyOne ? run.name : run.directory) ?? `run ${index + 1}`),
       summary: run.summary ?? [], options: run.options ?? {}, samples: run.samples ?? [],
-      checkpoints: run.checkpoints ?? [], rewinds: run.rewinds ?? [],
+      checkpoints: run.checkpoints ?? [], rewinds: run.rewinds ?? [], history: run.history ?? [],
       best: least(epochs, (epoch) => epoch.validLoss),
       speed: median(speeds.length ? speeds : epochs.map((epoch) => epoch.charactersPerSecond)),
       seconds: sumOrNull(epochs.map((epoch) => epoch.seconds)),
@@ -192,11 +192,31 @@
     return [low - air, high + air];
   }
 
+  // MARK: What charts go by
+
+  /// What stands below the charts: where a step is on it (`of`), in words for one place and in short for ticks, and the shortest stretch to zoom into.
+  const axes = [
+    { name: "step", of: (run, step) => step, text: (step) => `step ${grouped(step)}`, tick: grouped, isWhole: true },
+    { name: "epoch", of: (run, step) => between(run, step, (epoch) => epoch.epoch),
+      text: (epoch) => `epoch ${Number(epoch.toFixed(2))}`, tick: (epoch) => String(Number(epoch.toFixed(3))), isWhole: false },
+    { name: "training time", of: (run, step) => between(run, step, (epoch) => epoch.secondsSoFar), text: duration, tick: duration, isWhole: false },
+  ];
+
+  /// The value of a step between those that are known at the ends of epochs, or beyond the last as fast as before it.
+  function between(run, step, value) {
+    const knots = [{ step: 0, value: 0 }, ...run.epochs.map((epoch) => ({ step: epoch.step, value: value(epoch) }))];
+    if (knots.length < 2) return null;
+    const found = knots.findIndex((knot) => knot.step >= step);
+    const after = found < 0 ? knots.length - 1 : Math.max(1, found);
+    const [a, b] = [knots[after - 1], knots[after]];
+    return b.step > a.step ? a.value + ((b.value - a.value) * (step - a.step)) / (b.step - a.step) : b.value;
+  }
+
   // MARK: Zoom
 
-  /// The steps that all charts show: they zoom together.
+  /// The part of `axis` that all charts show: they zoom together.
   class Zoom {
-    constructor() { this.charts = []; this.full = [0, 1]; this.range = this.full; }
+    constructor(axis) { Object.assign(this, { axis, charts: [], full: [0, 1], range: [0, 1] }); }
 
     /// Takes the steps of all charts as the whole.
     start() {
@@ -211,7 +231,7 @@
 
     set(low, high) {
       const [first, last] = this.full;
-      const length = clamp(high - low, Math.max(1, (last - first) / 200), last - first);
+      const length = clamp(high - low, Math.max(this.axis.isWhole ? 1 : 0, (last - first) / 200), last - first);
       const start = clamp((low + high - length) / 2, first, last - length);
       this.range = [start, start + length];
       for (const chart of this.charts) chart.redraw();
@@ -239,8 +259,8 @@
 
   /// `lines`: `{label, colour, kind: "line" | "points" | "level", thin, points: [{x, y, note}]}`; a level has a `y` alone.
   class Chart {
-    constructor(zoom, { title, unit, lines, format, fromZero = false, wide = false, showCaption = true }) {
-      Object.assign(this, { zoom, title, unit, format, fromZero, wide });
+    constructor(zoom, { title, unit, lines, format, fromZero = false, wide = false, skipsStart = false, marks = [], showCaption = true }) {
+      Object.assign(this, { zoom, axis: zoom.axis, title, unit, format, fromZero, wide, skipsStart, marks });
       this.lines = lines.filter((line) => line.kind === "level" || line.points.some((point) => Number.isFinite(point.y)));
       this.hasData = this.lines.some((line) => line.kind !== "level");
       this.hidden = new Set();
@@ -281,7 +301,7 @@
       this.logButton = button("Logarithmic scale", "log", () => this.toggleLog());
       this.logButton.setAttribute("aria-pressed", "false");
       this.outButton = button("Zoom out", "−", () => this.zoom.by(2));
-      this.resetButton = button("Show all steps", "Reset", () => this.zoom.reset());
+      this.resetButton = button("Show all", "Reset", () => this.zoom.reset());
       const hasPositive = this.lines.some((line) => line.points.some((point) => point.y > 0));
       return element("div", { class: "controls" }, hasPositive && this.logButton,
         this.outButton, button("Zoom in", "+", () => this.zoom.by(0.5)), this.resetButton);
@@ -313,9 +333,8 @@
         if (line.kind === "level") return `${line.label}: ${this.format(line.y)}.`;
         const name = this.lines.length > 1 ? `${line.label}: ` : "";
         const [first, last, lowest] = [known[0], known.at(-1), least(known, (point) => point.y)];
-        if (known.length === 1) return `${name}${this.format(first.y)} at step ${grouped(first.x)}.`;
-        return `${name}from ${this.format(first.y)} at step ${grouped(first.x)} to ${this.format(last.y)} at step ${grouped(last.x)}, ` +
-          `least ${this.format(lowest.y)} at step ${grouped(lowest.x)}.`;
+        const at = (point) => `${this.format(point.y)} at ${this.axis.text(point.x)}`;
+        return known.length === 1 ? `${name}${at(first)}.` : `${name}from ${at(first)} to ${at(last)}, least ${at(lowest)}.`;
       }).map((text) => text[0].toUpperCase() + text.slice(1)).join(" ");
     }
 
@@ -332,8 +351,8 @@
         return Math.abs(nearest.x - step) <= (line.kind === "line" ? reach : 0) ? nearest.y : null;
       };
       return table({
-        caption: `${this.title} by step`,
-        columns: [{ title: "step", cell: grouped }, ...lines.map((line) => ({
+        caption: `${this.title} by ${this.axis.name}`,
+        columns: [{ title: this.axis.name, cell: this.axis.tick }, ...lines.map((line) => ({
           title: lines.length > 1 ? line.label : this.title.toLowerCase(), number: true, cell: (step) => this.format(value(line, step)),
         }))],
         rows,
@@ -365,14 +384,27 @@
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.svg.replaceChildren(
         svg("clipPath", { id: clip }, svg("rect", { x: left - 5, y: top - 6, width: right - left + 10, height: bottom - top + 12 })),
-        this.axes(), svg("g", { "clip-path": `url(#${clip})` }, this.shown.map((line) => this.drawLine(line))), this.overlay);
+        this.axes(), this.markLines(), svg("g", { "clip-path": `url(#${clip})` }, this.shown.map((line) => this.drawLine(line))), this.overlay);
       this.outButton.disabled = this.resetButton.disabled = this.zoom.isFull;
       this.drawOverlay();
     }
 
+    /// Where the run went on or back.
+    markLines() {
+      const { top, bottom } = this.box;
+      return this.marks.filter((mark) => mark.x >= this.zoom.range[0] && mark.x <= this.zoom.range[1]).map((mark) =>
+        svg("line", { class: "mark", x1: this.x(mark.x), x2: this.x(mark.x), y1: top, y2: bottom }, svg("title", {}, mark.label)));
+    }
+
+    /// Whether a value counts for the range: that of the first steps, which fall fast, would leave no room for the others.
+    counts(point) {
+      const [first, last] = this.zoom.full;
+      return this.isVisible(point) && (!this.skipsStart || this.isLog || !this.zoom.isFull || point.x >= first + 0.05 * (last - first));
+    }
+
     /// Sets the place of the axes, and `x` and `y`, which map to it.
     scale(width, height) {
-      const values = this.shown.flatMap((line) => line.kind === "level" ? [line.y] : line.points.filter((p) => this.isVisible(p)).map((p) => p.y));
+      const values = this.shown.flatMap((line) => line.kind === "level" ? [line.y] : line.points.filter((p) => this.counts(p)).map((p) => p.y));
       const range = paddedRange(values, { isLog: this.isLog, fromZero: this.fromZero });
       this.yTicks = (this.isLog ? logTicks : linearTicks)(range, height > 300 ? 8 : 6);
       this.yTexts = tickTexts(this.yTicks, this.isLog);
@@ -389,8 +421,10 @@
 
     axes() {
       const { left, right, bottom } = this.box;
-      const xTicks = linearTicks(this.zoom.range, clamp((right - left) / (7 * grouped(this.zoom.full[1]).length + 16), 2, 13)).filter(Number.isInteger);
-      const textX = (tick) => Math.min(this.x(tick), this.width - 3.6 * grouped(tick).length);
+      const { tick: tickText, isWhole } = this.axis;
+      const xTicks = linearTicks(this.zoom.range, clamp((right - left) / (7 * tickText(this.zoom.full[1]).length + 16), 2, 13))
+        .filter((tick) => !isWhole || Number.isInteger(tick));
+      const textX = (tick) => Math.min(this.x(tick), this.width - 3.6 * tickText(tick).length);
       return svg("g", { "aria-hidden": "true" },
         this.yTicks.map((tick, i) => [
           svg("line", { class: "grid", x1: left, x2: right, y1: this.y(tick), y2: this.y(tick) }),
@@ -399,7 +433,7 @@
         svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
         xTicks.map((tick) => [
           svg("line", { class: "axis", x1: this.x(tick), x2: this.x(tick), y1: bottom, y2: bottom + 4 }),
-          svg("text", { x: textX(tick), y: bottom + 19, "text-anchor": "middle" }, grouped(tick)),
+          svg("text", { x: textX(tick), y: bottom + 19, "text-anchor": "middle" }, tickText(tick)),
         ]));
     }
 
@@ -459,12 +493,12 @@
       this.overlay.replaceChildren(...parts);
     }
 
-    fillReadout(step, values) {
-      this.readout.replaceChildren(element("div", { class: "muted" }, `step ${grouped(step)}`), ...values.map(({ line, point }) =>
+    fillReadout(x, values) {
+      this.readout.replaceChildren(element("div", { class: "muted" }, this.axis.text(x)), ...values.map(({ line, point }) =>
         element("div", {}, swatch(line), element("span", { class: "name" }, line.label),
           point.note && element("span", { class: "muted" }, point.note), element("span", { class: "value" }, this.format(point.y)))));
       const words = ({ line, point }) => `${line.label} ${point.note ?? ""} ${this.format(point.y)}`;
-      this.words = `step ${grouped(step)}: ${values.map(words).join("; ")}`;
+      this.words = `${this.axis.text(x)}: ${values.map(words).join("; ")}`;
     }
 
     showAt(step) {
@@ -551,42 +585,64 @@
     }
   }
 
-  function stepPoints(run, column) {
+  function stepPoints(run, column, axis) {
     const values = run.steps[column] ?? [];
-    return (run.steps.step ?? []).map((step, i) => ({ x: step, y: values[i] ?? null }));
+    return (run.steps.step ?? []).map((step, i) => ({ x: axis.of(run, step), y: values[i] ?? null }));
   }
 
-  function lossLines(runs) {
+  function lossLines(runs, axis) {
     const isOne = runs.length === 1;
     const name = (run, what) => (isOne ? what : `${run.label}, ${what}`);
     const lines = runs.flatMap((run) => [
-      { label: name(run, "training"), colour: run.index, kind: "line", thin: true, points: stepPoints(run, "loss") },
+      { label: name(run, "training"), colour: run.index, kind: "line", thin: true, points: stepPoints(run, "loss", axis) },
       {
         label: name(run, "validation"), colour: isOne ? 1 : run.index, kind: "points",
-        points: run.epochs.map(({ step, epoch, validLoss }) => ({ x: step, y: validLoss, note: `epoch ${grouped(epoch)}` })),
+        points: run.epochs.map(({ step, epoch, validLoss }) => ({ x: axis.of(run, step), y: validLoss, note: `epoch ${grouped(epoch)}` })),
       },
     ]);
     const entropies = [...new Set(runs.map((run) => run.entropyRate).filter(Number.isFinite))];
     return [...lines, ...entropies.map((y) => ({ label: "true entropy", colour: 5, kind: "level", y, points: [] }))];
   }
 
-  function chartsSection(runs) {
-    const zoom = new Zoom();
+  /// Of one run: where it went on, and where it went back to.
+  function marks(runs, axis) {
+    if (runs.length > 1) return [];
+    const [run] = runs;
+    return [...run.history.filter((entry) => entry.isRestart).map((entry) => ({ step: entry.step, label: `${entry.text}, after step ${grouped(entry.step)}` })),
+      ...run.rewinds.map(({ step, fromStep }) => ({ step, label: `went back from step ${grouped(fromStep)} to ${grouped(step)}` }))]
+      .map(({ step, label }) => ({ x: axis.of(run, step), label }));
+  }
+
+  function charts(runs, axis) {
+    const zoom = new Zoom(axis);
     const showCaption = runs.length === 1;
     const stepLines = (column) => runs.map((run) => ({
-      label: runs.length === 1 ? "value" : run.label, colour: run.index, kind: "line", thin: true, points: stepPoints(run, column),
+      label: runs.length === 1 ? "value" : run.label, colour: run.index, kind: "line", thin: true, points: stepPoints(run, column, axis),
     }));
-    const charts = [
-      { title: "Loss", unit: "nats per character; the training loss is smoothed", lines: lossLines(runs), format: lossText, wide: true },
+    const all = [
+      { title: "Loss", unit: "nats per character; the training loss is smoothed", lines: lossLines(runs, axis), format: lossText, wide: true, skipsStart: true },
       { title: "Learning rate", unit: "Adam's step size", lines: stepLines("learningRate"), format: significant, fromZero: true },
       { title: "Gradient norm", unit: "before clipping", lines: stepLines("gradientNorm"), format: significant, fromZero: true },
       { title: "Characters/s", unit: "of all ranks together", lines: stepLines("charactersPerSecond"), format: grouped, fromZero: true },
-    ].map((options) => new Chart(zoom, { ...options, showCaption }));
+    ].map((options) => new Chart(zoom, { ...options, marks: marks(runs, axis), showCaption }));
     zoom.start();
-    return element("section", { class: "section" }, element("h2", {}, "Charts, by step"),
-      element("p", { class: "muted small hint" }, "Drag over a range to zoom, or pinch; a double click shows all again. All charts show the same steps. ",
-        element("span", { class: "keys" }, "Keys: arrows read values, + and − zoom, Shift with arrows moves, 0 shows all.")),
-      element("div", { class: "charts" }, charts.map((chart) => chart.node)));
+    return all.map((chart) => chart.node);
+  }
+
+  function chartsSection(runs) {
+    const box = element("div", { class: "charts" });
+    // Where no epoch is over, there is nothing else to go by.
+    const known = runs.every((run) => run.epochs.length) ? axes : axes.slice(0, 1);
+    const buttons = known.map((axis) => element("button", { type: "button", onclick: () => show(axis) }, axis.name));
+    function show(axis) {
+      known.forEach((other, i) => buttons[i].setAttribute("aria-pressed", String(other === axis)));
+      box.replaceChildren(...charts(runs, axis));
+    }
+    show(known[0]);
+    return element("section", { class: "section" }, element("h2", {}, "Charts"),
+      known.length > 1 && element("div", { class: "axis-choice", role: "group", "aria-label": "What the charts go by" }, "by ", buttons),
+      element("p", { class: "muted small hint" }, "Drag over a range to zoom, or pinch; a double click shows all again. All charts show the same range. ",
+        element("span", { class: "keys" }, "Keys: arrows read values, + and − zoom, Shift with arrows moves, 0 shows all.")), box);
   }
 
   // MARK: One run
@@ -792,25 +848,38 @@
   }
 
   function events(run) {
-    const { skippedSteps = 0, stepsWithoutLine = 0, restarts = 0, rewinds, checkpoints } = run;
+    const { skippedSteps = 0, stepsWithoutLine = 0, rewinds, checkpoints } = run;
+    const lastStep = run.steps.step?.at(-1);
     return [
+      run.isSound === false && `The run ${run.state} after step ${grouped(lastStep)}` +
+        (run.state.startsWith("ended") ? ": it was killed, or its host or its storage was lost." : "."),
       skippedSteps > 0 && `${count(skippedSteps, "step")} ${skippedSteps === 1 ? "was" : "were"} skipped: loss or gradient was not finite.`,
       stepsWithoutLine > 0 && `Of ${count(stepsWithoutLine, "step")} there is no line: the storage took none. The curves lack them.`,
       ...rewinds.map((rewind) => `At step ${grouped(rewind.fromStep)} the run went back to step ${grouped(rewind.step)} in epoch ` +
         `${grouped(rewind.epoch)}; from there on learning rates are multiplied by ${significant(rewind.rateFactor)}.`),
       run.best != null && run.epochs.at(-1)?.validLoss > 1.5 * run.best.validLoss &&
         `The validation loss ended at ${lossText(run.epochs.at(-1).validLoss)}, far above its best, ${lossText(run.best.validLoss)}.`,
-      restarts > 0 && `The run ended and was resumed ${times(restarts)}.`,
       ...checkpoints.filter((saved) => saved.failure != null).map((saved) =>
         `The checkpoint ${(saved.names ?? []).join(", ")} at step ${grouped(saved.step)} could not be written: ${saved.failure}`),
     ].filter(Boolean);
   }
 
+  const moment = (seconds) => {
+    const date = new Date(seconds * 1000);
+    return Number.isFinite(date.getTime()) ? `${date.toISOString().slice(0, 19).replace("T", " ")} UTC` : none;
+  };
+
   function eventSection(run) {
     const sentences = events(run);
-    return section("What happened", card(sentences.length
-      ? element("ul", { class: "events" }, sentences.map((text) => element("li", {}, text)))
-      : element("p", { class: "good" }, "Nothing went wrong.")));
+    const good = run.state === "going on" ? "Nothing has gone wrong so far." : "Nothing went wrong.";
+    return section("What happened", card(
+      sentences.length ? element("ul", { class: "events" }, sentences.map((text) => element("li", {}, text))) : element("p", { class: "good" }, good),
+      run.history.length > 0 && table({
+        caption: "Starts, ends and warnings",
+        columns: [{ title: "when", cell: ({ time }) => moment(time) }, { title: "after step", cell: ({ step }) => grouped(step), number: true },
+          { title: "what", cell: ({ text }) => text, class: "text" }],
+        rows: run.history,
+      })));
   }
 
   // MARK: Options and ranks
@@ -868,6 +937,7 @@
         row("at epoch", (run) => (run.best ? `${grouped(run.best.epoch)} of ${grouped(run.epochs.at(-1).epoch)}` : none)),
         row("characters/s, median", (run) => grouped(run.speed)),
         row("training time", (run) => duration(run.seconds)),
+        row("state", (run) => run.state ?? none),
         row("ranks", (run) => (run.ranks.length ? grouped(run.ranks.length) : none))),
       element("tbody", {},
         element("tr", { class: "group" }, element("th", { scope: "rowgroup" }, options.length ? "Options that differ" : "No options differ"),

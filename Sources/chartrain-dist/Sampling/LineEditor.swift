@@ -11,6 +11,10 @@ struct LineEditor {
   init() {
     isOnTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
     editing = isOnTerminal ? Self.libedit() : nil
+    if isOnTerminal, editing == nil {
+      Terminal.writeError(
+        "chartrain-dist: notice: lines cannot be edited here: libedit is missing (Debian's libedit2)")
+    }
   }
 
   /// The next line, without its end; nil where there is none.

@@ -55,7 +55,8 @@ struct SampleText {
 
   /// What the colours mean, in one line.
   static let legend =
-    levels.map { "\u{1B}[\($0.style)m\($0.name)\u{1B}[m" }.joined(separator: ", ") + ", 1 or less"
+    "bits that a character cost: "
+    + levels.map { "\u{1B}[\($0.style)m\($0.name)\u{1B}[m" }.joined(separator: ", ") + ", 1 or less"
 
   /// Each character on its own, so that nothing stays coloured where the program is ended.
   private static func colored(_ bytes: [UInt8], bits: Double) -> [UInt8] {

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Training
+
+/// All that makes a training step what it is.
+struct StepOptions: ParsableArguments {
+  @OptionGroup(title: "Start") var base: StartOptions
+  @OptionGroup(title: "Text") var text: TextOptions
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Training") var optimization: OptimizationOptions
+  @OptionGroup(title: "Ranks") var ranks: RankOptions
+
+  /// The config of something new, checked as far as it can be.
+  ///
+  /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
+  func config() throws -> TrainingConfig {
+    var config = try base.base()
+    try apply(to: &config)
+    try config.checkValues()
+    return config
+  }
+
+  /// Sets what is given.
+  func apply(to config: inout TrainingConfig) throws {
+    text.apply(to: &config)
+    model.apply(to: &config)
+    try optimization.apply(to: &config)
+    ranks.apply(to: &config)
+  }
+}
