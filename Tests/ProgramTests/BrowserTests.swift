@@ -55,8 +55,9 @@ struct BrowserTests {
       <script>
       addEventListener("load", () => setTimeout(() => {
         \(actions)
+        setTimeout(tell, 300);
       }, 100));
-      addEventListener("load", () => setTimeout(() => {
+      function tell() {
         const count = (what) => document.querySelectorAll(what).length;
         const result = {
           errors, width: document.documentElement.scrollWidth, windowWidth: innerWidth,
@@ -66,12 +67,14 @@ struct BrowserTests {
           ground: getComputedStyle(document.body).backgroundColor,
         };
         parent.postMessage("result:" + encodeURIComponent(JSON.stringify(result)) + ":end", "*");
-      }, 500));
+      }
       </script>
       """
     let watch = """
       <script>
       const errors = [];
+      // A browser without a window draws a frame only now and then.
+      window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 10);
       addEventListener("error", (event) => errors.push(event.message));
       addEventListener("securitypolicyviolation", (event) => errors.push(event.blockedURI));
       </script>
