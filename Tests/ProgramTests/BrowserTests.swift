@@ -20,9 +20,11 @@ struct BrowserTests {
         [
           "--run-dir", name, "--train", "text.txt", "--hidden", "24", "--bs", "8", "--bptt", "16", "--epochs",
           "3",
-          "--lr", rate, "--sample-length", "200", "--quiet",
+          "--lr", rate, "--sample-length", "200", "--quiet", "--max-steps",
+          name == "second" ? "100" : "100000",
         ])
     }
+    try run(in: directory, ["--resume", "second", "--max-steps", "100000", "--quiet"])
     return directory
   }
 
@@ -38,7 +40,7 @@ struct BrowserTests {
     let width, windowWidth: Double
     let isDark: Bool
     let text: String
-    let tables, rows, links: Int
+    let tables, rows, links, marks: Int
     /// The points of each line in a chart.
     let lines: [Int]
     let ground: String
@@ -62,7 +64,7 @@ struct BrowserTests {
         const result = {
           errors, width: document.documentElement.scrollWidth, windowWidth: innerWidth,
           isDark: matchMedia("(prefers-color-scheme: dark)").matches, text: document.body.innerText,
-          lines: [...document.querySelectorAll("g[clip-path] path.line")].map((line) => line.getAttribute("d").match(/[ML]/g)?.length ?? 0), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"),
+          lines: [...document.querySelectorAll("g[clip-path] path.line")].map((line) => line.getAttribute("d").match(/[ML]/g)?.length ?? 0), tables: count("table"), rows: count("tbody tr"), links: count("a[href]"), marks: count("line.mark"),
           isZoomed: [...document.querySelectorAll(".controls button")].some((button) => button.textContent === "Reset" && !button.disabled),
           ground: getComputedStyle(document.body).backgroundColor,
         };
@@ -137,7 +139,11 @@ struct BrowserTests {
       "What happened",
       "Nothing went wrong.", "started, 1 rank on", "finished",
     ] { #expect(whole.text.contains(word), "\(word)") }
-    #expect(whole.lines.count == 5)
+    #expect(whole.lines.count == 5 && whole.marks == 0)
+    // One that was stopped and went on, in each of the four charts.
+    try Self.run(in: directory, ["report", "second", "--to", "other.html"])
+    let other = try load("other.html", width: 1200, dark: false)
+    #expect(other.marks == 4 && other.text.contains("went on, 1 rank on"), "\(other.marks)")
     let zoomed = try load(
       "one.html", width: 1200, dark: false,
       """

@@ -384,7 +384,7 @@
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.svg.replaceChildren(
         svg("clipPath", { id: clip }, svg("rect", { x: left - 5, y: top - 6, width: right - left + 10, height: bottom - top + 12 })),
-        this.axes(), this.markLines(), svg("g", { "clip-path": `url(#${clip})` }, this.shown.map((line) => this.drawLine(line))), this.overlay);
+        this.axes(), ...this.markLines(), svg("g", { "clip-path": `url(#${clip})` }, this.shown.map((line) => this.drawLine(line))), this.overlay);
       this.outButton.disabled = this.resetButton.disabled = this.zoom.isFull;
       this.drawOverlay();
     }
@@ -399,7 +399,7 @@
     /// Whether a value counts for the range: that of the first steps, which fall fast, would leave no room for the others.
     counts(point) {
       const [first, last] = this.zoom.full;
-      return this.isVisible(point) && (!this.skipsStart || this.isLog || !this.zoom.isFull || point.x >= first + 0.05 * (last - first));
+      return this.isVisible(point) && (!this.skipsStart || this.isLog || !this.zoom.isFull || point.x >= first + 0.1 * (last - first));
     }
 
     /// Sets the place of the axes, and `x` and `y`, which map to it.
