@@ -149,7 +149,10 @@ extension ScalingPlan {
 
     /// A part of one host, a whole one, and several; with a rank for each core, and with fewer that have threads.
     ///
-    /// - Parameter hosts: those at hand, which are among the numbers of hosts; nil where there is no network to others.
+    /// - Parameters:
+    ///   - cores: of a host.
+    ///   - streams: of all ranks together; no more ranks than that.
+    ///   - hosts: those at hand, which are among the numbers of hosts; nil where there is no network to others.
     public static func strong(cores: Int, streams: Int, hosts: Int?) -> [Shape] {
       let parts = powersOfTwo(upTo: cores, and: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
       let wholes = powersOfTwo(upTo: cores, and: cores).flatMap { ranks in
@@ -162,7 +165,9 @@ extension ScalingPlan {
 
     /// A rank for each core of a part of a host, of a whole one, and of several.
     ///
-    /// - Parameter hosts: as for ``strong(cores:streams:hosts:)``.
+    /// - Parameters:
+    ///   - cores: of a host.
+    ///   - hosts: as for ``strong(cores:streams:hosts:)``.
     public static func weak(cores: Int, hosts: Int?) -> [Shape] {
       powersOfTwo(upTo: cores, and: cores).map { Shape(hosts: 1, ranksPerHost: $0, threads: 1) }
         + hostCounts(hosts, ranksPerHost: cores).dropFirst().map {
