@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -17,6 +18,7 @@ final class Hosts {
     && ["rsync", "ss"].allSatisfy { (try? Program.run([$0, "--version"]).status) == 0 }
 
   let file: String
+  private static let making = Mutex(())
   private static let script = Outside.top + "/Tests/Hosts/hosts"
   private let environment: [String: String]
   /// What `down` must know is in it.
@@ -27,7 +29,8 @@ final class Hosts {
     self.directory = directory
     environment = ["HOSTS_DIR": directory.path("hosts")]
     file = directory.path("hostfile")
-    try tell("up", "\(count)")
+    // Two at a time may be in each other's way.
+    try Self.making.withLock { _ in _ = try tell("up", "\(count)") }
     directory.write("hostfile", try tell("hostfile", "1"))
   }
 
