@@ -99,8 +99,15 @@ public func writeAtomically(to path: String, _ body: (borrowing OutputFile) thro
 
 /// Whether ``writeAtomically(to:_:)`` could begin, to be asked before what is to be written takes long to compute.
 ///
+/// - Parameters:
+///   - path: of the file.
+///   - made: a directory that will be there by then.
 /// - Throws: ``StorageError``.
-public func checkCanWrite(_ path: String) throws {
+public func checkCanWrite(_ path: String, besides made: String? = nil) throws {
+  let isInMade = made.map {
+    FilePath($0).lexicallyNormalized() == FilePath(directory(of: path)).lexicallyNormalized()
+  }
+  if isInMade == true { return }
   guard kind(of: path) != .directory else { throw StorageError("write", path, .isDirectory) }
   guard access(directory(of: path), W_OK | X_OK) == 0 else {
     throw StorageError("write", path, Errno(rawValue: errno))

@@ -181,6 +181,19 @@ import Training
     }
   }
 
+  /// In the directory that the run makes, too.
+  @Test func aProfileMayBeInTheRunsDirectory() throws {
+    let outcome = try Program.run(
+      "chartrain-dist",
+      [
+        "--run-dir", "runs/a", "--hidden", "8", "--max-steps", "2", "--quiet", "--profile",
+        "./runs/a/trace.json",
+      ],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(FileManager.default.fileExists(atPath: directory.path("runs/a/trace.json")))
+  }
+
   @Test func theTableNamesTheTrueEntropy() throws {
     let outcome = try Program.run(
       "chartrain-dist", ["--run-dir", "run", "--hidden", "16", "--max-steps", "20"], ranks: 2,

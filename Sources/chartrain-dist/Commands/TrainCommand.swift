@@ -47,7 +47,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
-      if let profile { try world.onRoot { try checkCanWrite(profile) } }
+      if let profile { try world.onRoot { try checkCanWrite(profile, besides: start.config.runDir) } }
       let observer = options.observer(start.config, try ProgressDisplay.onRoot(of: world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
