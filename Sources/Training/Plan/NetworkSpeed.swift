@@ -34,7 +34,8 @@ public struct NetworkSpeed: Codable, Equatable, Sendable {
     let traffic = SumTraffic(hosts: world.size, ranksPerHost: 1, blocks: world.size)
     let late = Double(traffic.roundsToAdd + chunks.count * traffic.roundsToShare) * latencySeconds
     let seconds = try probe.sum()
-    bytesPerSecond = Double(probe.bytesOfSum) / max(seconds - late, seconds / 10)
+    bytesPerSecond =
+      probe.gradientBytes * (traffic.added + traffic.shared) / max(seconds - late, seconds / 10)
     overlap = try probe.overlap()
   }
 }
@@ -68,8 +69,7 @@ private final class NetworkProbe {
     try median(of: 200) { try exchange(floats: 2) }
   }
 
-  /// Those that each rank sends while a gradient is added up and parameters are shared.
-  var bytesOfSum: Int { 2 * gradient.count * MemoryLayout<Float>.size * (world.size - 1) / world.size }
+  var gradientBytes: Double { Double(gradient.count * MemoryLayout<Float>.size) }
 
   func sum() throws -> Double {
     let sum = TreeSum(world, blocks: world.size, chunks: chunks)

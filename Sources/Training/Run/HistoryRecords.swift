@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// One line of `metrics.jsonl` each time that the run is started.
 public struct StartMetrics: Codable, Equatable, Sendable {
   public private(set) var kind = "start"
@@ -56,9 +54,14 @@ public enum HistoryRecord: Equatable, Sendable {
   case warning(WarningMetrics)
 
   static let kinds: Set<String> = ["start", "end", "warning"]
-}
 
-extension Date {
-  /// Now, in seconds since 1970.
-  static var seconds: Double { Date().timeIntervalSince1970 }
+  /// Of a line of `metrics.jsonl` of that kind; nil where it is of no such kind.
+  init?(kind: String, line: String) throws {
+    switch kind {
+    case "start": self = .start(try JSON.decode(StartMetrics.self, from: line))
+    case "end": self = .end(try JSON.decode(EndMetrics.self, from: line))
+    case "warning": self = .warning(try JSON.decode(WarningMetrics.self, from: line))
+    default: return nil
+    }
+  }
 }

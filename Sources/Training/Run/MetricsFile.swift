@@ -64,10 +64,8 @@ public struct MetricsFile: Sendable {
       steps.removeAll { $0.step > rewind.step }
       epochs.removeAll { $0.step > rewind.step }
       rewinds.append(rewind)
-    case "start": history.append(.start(try JSON.decode(StartMetrics.self, from: line)))
-    case "end": history.append(.end(try JSON.decode(EndMetrics.self, from: line)))
-    case "warning": history.append(.warning(try JSON.decode(WarningMetrics.self, from: line)))
-    default: break
+    case let kind:
+      if let record = try HistoryRecord(kind: kind, line: line) { history.append(record) }
     }
   }
 

@@ -26,6 +26,11 @@ public struct Placement: Codable, Equatable, Sendable {
   }
 }
 
+extension [Placement] {
+  /// How many ranks are on each host.
+  public var ranksByHost: [String: Int] { reduce(into: [:]) { $0[$1.host, default: 0] += 1 } }
+}
+
 /// What `config.json` holds: the options, and where the ranks are that the run was last started on.
 struct RunDescription: Encodable {
   let config: TrainingConfig

@@ -79,8 +79,8 @@ final class RunRecorder {
     saved = clock.now
     try note(
       StartMetrics(
-        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.seconds,
-        ranks: placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }))
+        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.now.timeIntervalSince1970,
+        ranks: placement.ranksByHost))
     for warning in start.warnings + warnings { try noteWarning(warning) }
     observer.runBegan(
       RunSummary(
@@ -174,7 +174,8 @@ final class RunRecorder {
   private func noteWarning(_ text: String) throws {
     try note(
       WarningMetrics(
-        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.seconds, text: text))
+        step: trainer.progress.step, epoch: trainer.progress.epoch, time: Date.now.timeIntervalSince1970,
+        text: text))
   }
 
   /// Adds a line to `metrics.jsonl`.
@@ -295,7 +296,9 @@ final class RunRecorder {
 
   private func noteEnd(_ ending: EndMetrics.Ending) throws {
     let progress = trainer.progress
-    try note(EndMetrics(step: progress.step, epoch: progress.epoch, time: Date.seconds, ending: ending))
+    try note(
+      EndMetrics(
+        step: progress.step, epoch: progress.epoch, time: Date.now.timeIntervalSince1970, ending: ending))
   }
 
   private func report(_ ending: TrainingRun.Ending?) -> RunReport {

@@ -57,10 +57,10 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     if let steps, steps < 2 {
       throw OptionError(option: "steps", expected: "at least 2", found: "\(steps)")
     }
-    var given = try training.config()
-    console.apply(to: &given)
-    given.runDir = runDir
-    let config = given
+    let config = try training.config {
+      console.apply(to: &$0)
+      $0.runDir = runDir
+    }
     if config.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
       setOpenBLASThreads(config.threads)

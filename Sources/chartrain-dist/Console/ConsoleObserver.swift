@@ -30,7 +30,7 @@ final class ConsoleObserver: RunObserver {
     rootValidates = config.validate == .rank0
     epochs = config.epochs
     guessingLoss = log(Double(summary.vocabularyCount))
-    let places = summary.placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
+    let places = summary.placement.ranksByHost
     let ranks = places.count == 1 ? counted(summary.placement.count, "rank") : placesInWords(places)
     let unknown = summary.unknownValidCharacters
     let valid =

@@ -22,12 +22,7 @@ extension EndMetrics.Ending {
   }
 }
 
-extension StartMetrics {
-  /// `2 ranks on host0 (1), host1 (1)`.
-  var places: String { placesInWords(ranks) }
-}
-
-/// How many ranks are on which hosts: by name where these are few.
+/// How many ranks are on which hosts, these by name where they are few: `2 ranks on host0 (1), host1 (1)`.
 func placesInWords(_ ranks: [String: Int]) -> String {
   let hosts =
     switch ranks.count {

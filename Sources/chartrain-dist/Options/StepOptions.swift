@@ -11,10 +11,12 @@ struct StepOptions: ParsableArguments {
 
   /// The config of something new, checked as far as it can be.
   ///
+  /// - Parameter applyOthers: sets what other options say.
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
-  func config() throws -> TrainingConfig {
+  func config(_ applyOthers: (inout TrainingConfig) -> Void = { _ in }) throws -> TrainingConfig {
     var config = try base.base()
     try apply(to: &config)
+    applyOthers(&config)
     try config.checkValues()
     return config
   }

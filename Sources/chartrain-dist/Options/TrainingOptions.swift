@@ -22,15 +22,16 @@ struct TrainingOptions: ParsableArguments {
   ///
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
   func config() throws -> TrainingConfig {
-    var config = try steps.base.base()
-    try apply(to: &config)
-    try config.checkValues()
-    return config
+    try steps.config(applyOthers)
   }
 
   /// Sets what is given.
   func apply(to config: inout TrainingConfig) throws {
     try steps.apply(to: &config)
+    applyOthers(to: &config)
+  }
+
+  private func applyOthers(to config: inout TrainingConfig) {
     files.apply(to: &config)
     checkpoints.apply(to: &config)
     console.apply(to: &config)

@@ -123,8 +123,9 @@ extension ReportData.Run {
       ["phases", config.phaseSummary],
     ]
     if !run.placement.isEmpty {
-      let ranks = run.placement.reduce(into: [:]) { $0[$1.host, default: 0] += 1 }
-      rows.append(["ranks", "\(placesInWords(ranks)), \(counted(config.threads, "thread")) each"])
+      rows.append([
+        "ranks", "\(placesInWords(run.placement.ranksByHost)), \(counted(config.threads, "thread")) each",
+      ])
     }
     rows.append(["state", run.stateInWords])
     return rows
@@ -140,7 +141,7 @@ extension ReportData.Happening {
         starts += 1
         return Self(
           time: start.time, step: start.step,
-          text: (starts == 1 && start.step == 0 ? "started, " : "went on, ") + start.places,
+          text: (starts == 1 && start.step == 0 ? "started, " : "went on, ") + placesInWords(start.ranks),
           isRestart: starts > 1)
       case .end(let end):
         return Self(time: end.time, step: end.step, text: end.ending.inWords, isRestart: false)

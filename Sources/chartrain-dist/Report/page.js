@@ -194,22 +194,23 @@
 
   // MARK: What charts go by
 
-  /// What stands below the charts: where a step is on it (`of`), in words for one place and in short for ticks, and the shortest stretch to zoom into.
+  /// What stands below the charts: `place` gives a run's place of each step on it, `text` names a place, `tick` in short; `isWhole` where only whole numbers are places.
   const axes = [
-    { name: "step", of: (run, step) => step, text: (step) => `step ${grouped(step)}`, tick: grouped, isWhole: true },
-    { name: "epoch", of: (run, step) => between(run, step, (epoch) => epoch.epoch),
+    { name: "step", place: () => (step) => step, text: (step) => `step ${grouped(step)}`, tick: grouped, isWhole: true },
+    { name: "epoch", place: (run) => between(run, (epoch) => epoch.epoch),
       text: (epoch) => `epoch ${Number(epoch.toFixed(2))}`, tick: (epoch) => String(Number(epoch.toFixed(3))), isWhole: false },
-    { name: "training time", of: (run, step) => between(run, step, (epoch) => epoch.secondsSoFar), text: duration, tick: duration, isWhole: false },
+    { name: "training time", place: (run) => between(run, (epoch) => epoch.secondsSoFar), text: duration, tick: duration, isWhole: false },
   ];
 
-  /// The value of a step between those that are known at the ends of epochs, or beyond the last as fast as before it.
-  function between(run, step, value) {
+  /// From a step to the value between those that are known at the ends of epochs, or beyond the last as fast as before it.
+  function between(run, value) {
     const knots = [{ step: 0, value: 0 }, ...run.epochs.map((epoch) => ({ step: epoch.step, value: value(epoch) }))];
-    if (knots.length < 2) return null;
-    const found = knots.findIndex((knot) => knot.step >= step);
-    const after = found < 0 ? knots.length - 1 : Math.max(1, found);
-    const [a, b] = [knots[after - 1], knots[after]];
-    return b.step > a.step ? a.value + ((b.value - a.value) * (step - a.step)) / (b.step - a.step) : b.value;
+    return (step) => {
+      const found = knots.findIndex((knot) => knot.step >= step);
+      const after = found < 0 ? knots.length - 1 : Math.max(1, found);
+      const [a, b] = [knots[after - 1], knots[after]];
+      return b.step > a.step ? a.value + ((b.value - a.value) * (step - a.step)) / (b.step - a.step) : b.value;
+    };
   }
 
   // MARK: Zoom
@@ -587,7 +588,8 @@
 
   function stepPoints(run, column, axis) {
     const values = run.steps[column] ?? [];
-    return (run.steps.step ?? []).map((step, i) => ({ x: axis.of(run, step), y: values[i] ?? null }));
+    const place = axis.place(run);
+    return (run.steps.step ?? []).map((step, i) => ({ x: place(step), y: values[i] ?? null }));
   }
 
   function lossLines(runs, axis) {
@@ -597,7 +599,7 @@
       { label: name(run, "training"), colour: run.index, kind: "line", thin: true, points: stepPoints(run, "loss", axis) },
       {
         label: name(run, "validation"), colour: isOne ? 1 : run.index, kind: "points",
-        points: run.epochs.map(({ step, epoch, validLoss }) => ({ x: axis.of(run, step), y: validLoss, note: `epoch ${grouped(epoch)}` })),
+        points: run.epochs.map(({ step, epoch, validLoss }) => ({ x: axis.place(run)(step), y: validLoss, note: `epoch ${grouped(epoch)}` })),
       },
     ]);
     const entropies = [...new Set(runs.map((run) => run.entropyRate).filter(Number.isFinite))];
@@ -610,7 +612,7 @@
     const [run] = runs;
     return [...run.history.filter((entry) => entry.isRestart).map((entry) => ({ step: entry.step, label: `${entry.text}, after step ${grouped(entry.step)}` })),
       ...run.rewinds.map(({ step, fromStep }) => ({ step, label: `went back from step ${grouped(fromStep)} to ${grouped(step)}` }))]
-      .map(({ step, label }) => ({ x: axis.of(run, step), label }));
+      .map(({ step, label }) => ({ x: axis.place(run)(step), label }));
   }
 
   function charts(runs, axis) {
