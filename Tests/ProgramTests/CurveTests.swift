@@ -12,24 +12,49 @@ import Testing
       "--run-dir", "found",
     ])
     #expect(outcome.status == 0, "\(outcome.errors)")
-    struct Curve: Decodable {
-      struct Point: Decodable { let learningRate: Double }
-      let points: [Point]
-      let steepest: Double
-      let minimumTenth: Double
-    }
-    let data = try #require(FileManager.default.contents(atPath: small.directory.path("found/lr-find.json")))
-    let curve = try JSONDecoder().decode(Curve.self, from: data)
+    let curve = try curve("found")
     #expect((2...60).contains(curve.points.count))
-    for rate in [curve.steepest, curve.minimumTenth] {
+    let (steepest, minimumTenth) = (try #require(curve.steepest), try #require(curve.minimumTenth))
+    for rate in [steepest, minimumTenth] {
       #expect(outcome.output.contains(String(format: "%.2e", rate)), "\(outcome.output)")
     }
     #expect(
       outcome.output.contains(
         "a safe start, the smaller of the two: --lr "
-          + String(format: "%.2e", min(curve.steepest, curve.minimumTenth))))
+          + String(format: "%.2e", min(steepest, minimumTenth))))
     let picture = try String(contentsOfFile: small.directory.path("found/lr-find.svg"), encoding: .utf8)
     #expect(picture.hasPrefix("<svg") && picture.contains("minimum / 10"))
+  }
+
+  private struct Curve: Decodable {
+    struct Point: Decodable {
+      let learningRate: Double
+      let smoothedLoss: Double?
+    }
+    let points: [Point]
+    let steepest: Double?
+    let minimumTenth: Double?
+  }
+
+  private func curve(_ name: String) throws -> Curve {
+    let data = try #require(
+      FileManager.default.contents(atPath: small.directory.path("\(name)/lr-find.json")))
+    return try JSONDecoder().decode(Curve.self, from: data)
+  }
+
+  /// A rate to go on training with.
+  @Test(arguments: [nil, 2]) func theRateFinderBeginsWithAModel(ranks: Int?) throws {
+    try small.train("first", ["--epochs", "4"])
+    func firstLoss(_ name: String, _ more: [String]) throws -> Double {
+      let outcome = try small.run(
+        [
+          "lr-find", "--train", "text.txt", "--bs", "8", "--bptt", "16", "--steps", "3", "--to", "1e-4",
+          "--run-dir", name,
+        ] + more, ranks: ranks)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return try #require(try curve(name).points[0].smoothedLoss)
+    }
+    #expect(try firstLoss("taken", ["--init", "first"]) < firstLoss("fresh", ["--hidden", "24"]) - 1)
   }
 
   @Test func runsAreDrawnOverEachOther() throws {

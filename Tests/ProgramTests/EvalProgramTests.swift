@@ -35,10 +35,11 @@ import Testing
     let report = try eval(["--heatmap", "map.csv", "--bs", "2"])
     let lines = try String(contentsOfFile: directory.path("map.csv"), encoding: .utf8)
       .split(separator: "\n").map(String.init)
-    #expect(lines[0] == "position,character,nats")
+    #expect(lines[0] == "position,character,nats,likeliest")
     let characters = Array(Self.text.unicodeScalars)
     #expect(lines.count == 1 + characters.count)
     var sum = 0.0
+    var surprises = 0
     for (position, line) in lines.dropFirst().enumerated() {
       let name: String
       switch characters[position] {
@@ -50,10 +51,16 @@ import Testing
       }
       let prefix = "\(position),\(name),"
       #expect(line.hasPrefix(prefix), "\(line)")
-      let nats = Double(line.dropFirst(prefix.count))
+      let fields = line.dropFirst(prefix.count).split(
+        separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
+      let nats = Double(fields[0])
       #expect((nats == nil) == (position % (characters.count / 2) == 0), "\(line)")
       sum += nats ?? 0
+      // What has more than half of the probability is likeliest, and what is not has at most half.
+      if let nats, nats < log(2) - 1e-6 { #expect(fields[1] == name, "\(line)") }
+      if let nats, fields[1] != name { surprises += nats > log(2) - 1e-6 ? 1 : 1000 }
     }
+    #expect((1..<100).contains(surprises))
     let mean = try #require(report["natsPerCharacter"] as? Double)
     #expect(abs(sum / Double(characters.count - 2) - mean) < 1e-6)
   }
@@ -78,7 +85,23 @@ import Testing
     // What the model does not know, it cannot show.
     #expect(shown.dropFirst(4) == expected.dropFirst(4))
     #expect(page[start..<end].components(separatedBy: " id=c").count == 4)
+    // In the first line of the oddity: the model knows no other word that ends like this.
+    let oddity = try #require(spans.first { $0.hasSuffix(">v</i>") && !$0.contains("title=\"0.") })
+    #expect(oddity.contains(#/title="[0-9.]+ bits, likeliest: [^"]+"/#), "\(oddity)")
     #expect(outcome.output.contains(Self.oddity.prefix(8)), "\(outcome.output)")
+  }
+
+  /// Not where the result is read from.
+  @Test func howFarItIsStandsOnTheTerminal() throws {
+    let command = "\(Program.path("chartrain-dist")) eval --checkpoint run --data text.txt > result.txt"
+    let outcome = try Program.run(
+      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0 && outcome.output.contains("eval [-"), "\(outcome.output)")
+    let result = try String(contentsOfFile: directory.path("result.txt"), encoding: .utf8)
+    #expect(result.hasPrefix("nats per character") && !result.contains("\u{1B}"), "\(result)")
+    let elsewhere = try run(["eval", "--checkpoint", "run", "--data", "text.txt"])
+    #expect(elsewhere.output == result && elsewhere.errors.isEmpty, "\(elsewhere.errors)")
   }
 
   @Test func whatIsUnlikeTheRestIsMostSurprising() throws {

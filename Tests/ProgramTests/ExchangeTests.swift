@@ -130,8 +130,8 @@ import Testing
     try python([])
     // A step that is too small to change anything.
     let begun = try run([
-      "--run-dir", "begun", "--train", "text.txt", "--lowercase", "--cell", cell, "--layers", "2", "--hidden",
-      "20", "--bs", "8", "--max-steps", "1", "--lr", "1e-30", "--init", "made.safetensors", "--quiet",
+      "--run-dir", "begun", "--train", "text.txt", "--lowercase", "--bs", "8", "--max-steps", "1", "--lr",
+      "1e-30", "--init", "made.safetensors", "--quiet",
     ])
     #expect(begun.status == 0, "\(begun.errors)")
     try python(["begun/checkpoints/last.safetensors"])

@@ -34,16 +34,24 @@ import Training
   @Test func theLossesOfAllCharactersMakeTheMean() throws {
     let (parameters, tokens) = try small()
     let whole = try Evaluator(parameters, tokens, streams: 3, name: "", Compute(.simd)).evaluate()
-    let (evaluation, losses) = try Evaluator(parameters, tokens, streams: 3, name: "", Compute(.simd))
-      .evaluateEachCharacter()
+    var progress: [Double] = []
+    let (evaluation, predictions) = try Evaluator(
+      parameters, tokens, streams: 3, name: "", Compute(.simd)
+    ).evaluateEachCharacter { progress.append($0) }
+    let losses = predictions.losses
     #expect(evaluation == whole)
+    #expect(progress.first == 0 && progress.last == 1 && progress.sorted() == progress)
     #expect(losses.count == 318 && losses.indices.filter { losses[$0].isNaN } == [0, 106, 212])
+    #expect(losses.indices.filter { predictions.likeliest[$0] == nil } == [0, 106, 212])
     let sum = losses.reduce(0) { $0 + ($1.isNaN ? 0 : Double($1)) }
     #expect(abs(sum / 315 - whole.natsPerCharacter) < 1e-6)
     // What comes 50th in the second stream.
     var state = parameters.initialStreamState()
     var logits: [Float] = []
-    for index in 106..<155 { logits = parameters.step(tokens[index], &state) }
+    for index in 106..<155 {
+      logits = parameters.step(tokens[index], &state)
+      #expect(predictions.likeliest[index + 1] == UInt16(logits.indices.max { logits[$0] < logits[$1] }!))
+    }
     let weights = logits.map { exp(Double($0)) }
     #expect(abs(Double(losses[155]) + log(weights[Int(tokens[155])] / weights.reduce(0, +))) < 1e-5)
   }
@@ -52,9 +60,9 @@ import Training
   @Test func dynamicEvaluationLearnsWhatItHasRead() throws {
     let (parameters, tokens) = try small()
     let (copy, _) = try small()
-    let (_, losses) = try Evaluator(
+    let losses = try Evaluator(
       parameters, tokens, streams: 2, name: "", learningRate: 0.25, Compute(.simd)
-    ).evaluateEachCharacter()
+    ).evaluateEachCharacter().predictions.losses
     let gradient = GradientPart(allOf: 2, ParameterSet(copy.config))
     let pass = WindowPass(copy, streams: 2, capacity: 20, Compute(.simd))
     let state = HiddenState(copy.config, streams: 2)

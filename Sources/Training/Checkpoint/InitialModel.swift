@@ -1,16 +1,42 @@
 import CharModel
 import Kernels
 import Logging
+import Ranks
 import SafeTensors
 import Text
 
-extension Trainer {
-  /// Begins with the parameters of a file, which rank 0 reads, instead of random ones.
+extension TrainingConfig {
+  /// Takes the cell and the sizes of the model to begin with, at whose file rank 0 looks.
   ///
   /// - Throws: `AgreedFailure` on all ranks where the file is at fault; `RankError`.
-  func takeInitialModel(from path: String, _ text: SharedText, _ logger: Logger) throws {
+  public mutating func takeShapeOfInitialModel(_ world: any World) throws {
+    guard let path = initialModel else { return }
+    let json = try world.onRoot {
+      try JSON.line(SafeTensorsFile(path: RunDirectory.checkpointFile(of: path)).modelShape())
+    }
+    let bytes = try world.broadcast(Array((json ?? "").utf8))
+    let shape = try JSON.decode(ModelShape.self, from: String(decoding: bytes, as: UTF8.self))
+    (cell, layers, hidden, embedding) = (shape.cell, shape.layers, shape.hidden, shape.embedding)
+    try world.onAll { try checkValues() }
+  }
+}
+
+/// What a model is like, whatever its vocabulary.
+private struct ModelShape: Codable {
+  let cell: CellKind
+  let layers: Int
+  let hidden: Int
+  let embedding: Int
+}
+
+extension Trainer {
+  /// Begins with the parameters of the config's file, which rank 0 reads, instead of random ones, if it has one.
+  ///
+  /// - Throws: `AgreedFailure` on all ranks where the file is at fault; `RankError`.
+  public func takeInitialModel(_ text: SharedText, _ logger: Logger) throws {
+    guard let path = config.initialModel else { return }
     let known = try world.onRoot("reading the model to begin with") {
-      try parameters.take(from: path, text.root!.vocabulary)
+      try parameters.take(from: RunDirectory.checkpointFile(of: path), text.root!.vocabulary)
     }
     try world.broadcast(parameters.flat)
     guard let known, let count = text.root?.vocabulary.count else { return }
@@ -68,6 +94,36 @@ extension SafeTensorsFile {
       throw CheckpointError(path: path, expected: expected, found: "\(stored.type) of shape \(stored.shape)")
     }
     return stored
+  }
+
+  /// As its tensors have it.
+  ///
+  /// - Throws: ``CheckpointError`` if they are those of no cell.
+  fileprivate func modelShape() throws -> ModelShape {
+    func matrix(_ name: String) throws -> (rows: Int, columns: Int) {
+      let shape = header.tensor(named: name)?.shape
+      guard let shape, shape.count == 2 else {
+        throw CheckpointError(
+          path: path, expected: "tensor '\(name)' of two dimensions",
+          found: shape.map { "shape \($0)" } ?? "no such tensor")
+      }
+      return (shape[0], shape[1])
+    }
+    let recurrent = try matrix("rnn.weight_hh_l0")
+    let (gates, rest) = recurrent.rows.quotientAndRemainder(dividingBy: max(1, recurrent.columns))
+    guard rest == 0, let cell = CellKind.all.first(where: { $0.cell.gateCount == gates }) else {
+      throw CheckpointError(
+        path: path,
+        expected:
+          "tensor 'rnn.weight_hh_l0' of one of the cells \(CellKind.all.map(\.name).joined(separator: ", "))",
+        found: "shape [\(recurrent.rows), \(recurrent.columns)]")
+    }
+    let layers = (0...ModelConfig.maximumLayers).prefix {
+      header.tensor(named: "rnn.weight_hh_l\($0)") != nil
+    }
+    return ModelShape(
+      cell: cell, layers: layers.count, hidden: recurrent.columns,
+      embedding: try matrix("rnn.weight_ih_l0").columns)
   }
 
   /// Those of the vocabulary in its metadata, nil where it has none.

@@ -78,12 +78,13 @@ public final class Evaluator {
   /// - Parameter goesOn: given the part that is done, now and then; tells whether to go on.
   /// - Returns: nil if not.
   func streamLosses(goesOn: (_ fraction: Double) throws -> Bool) rethrows -> [Double]? {
-    try withoutSubnormals { try findStreamLosses(goesOn) { _, _ in } }
+    var none: CharacterPredictions?
+    return try withoutSubnormals { try findStreamLosses(goesOn, &none) }
   }
 
-  /// - Parameter predicted: told of each window whose losses `pass` has.
+  /// - Parameter predictions: filled where there are any.
   private func findStreamLosses(
-    _ goesOn: (_ fraction: Double) throws -> Bool, _ predicted: (_ column: Int, _ length: Int) -> Void
+    _ goesOn: (_ fraction: Double) throws -> Bool, _ predictions: inout CharacterPredictions?
   ) rethrows -> [Double]? {
     let state = HiddenState(parameters.config, streams: text.count)
     var window = TextWindow(capacity: pass.capacity * text.count)
@@ -93,12 +94,13 @@ public final class Evaluator {
     for column in stride(from: 0, to: last, by: pass.capacity) {
       let length = min(pass.capacity, last - column)
       text.read(&window, column: column, length: length)
-      _ = pass.forward(window.inputs, state: state)
+      let logits = pass.forward(window.inputs, state: state)
+      predictions?.addLikeliest(logits, column, of: text)
       if let learning { learn(learning, window) } else { _ = pass.loss(window.targets) }
       for stream in losses.indices {
         losses[stream] += pass.loss(ofStreams: stream..<stream + 1, length: length)
       }
-      predicted(column, length)
+      predictions?.addLosses(pass, column, length, of: text)
       guard try goesOn(Double(column + length) / Double(last)) else { return nil }
     }
     return losses
@@ -118,23 +120,31 @@ public final class Evaluator {
   }
 
   /// Of all streams.
-  public func evaluate() -> Evaluation { evaluation(streamLosses { _ in true }!) }
-
-  /// The same, and what each character cost.
   ///
-  /// - Returns: beside it the losses of all streams' characters in the text's order, in nats; NaN for the first of a stream, which is given.
-  public func evaluateEachCharacter() -> (evaluation: Evaluation, losses: [Float]) {
-    var losses = [Float](repeating: .nan, count: text.count * text.columns)
-    let sums = withoutSubnormals {
-      findStreamLosses({ _ in true }) { column, length in
-        for stream in 0..<text.count {
-          for t in 0..<length {
-            losses[stream * text.columns + column + t + 1] = Float(pass.loss(ofStream: stream, at: t))
-          }
-        }
-      }
+  /// - Parameter progress: given the part that is done, now and then.
+  public func evaluate(progress: (_ fraction: Double) -> Void = { _ in }) -> Evaluation {
+    let losses = streamLosses { fraction in
+      progress(fraction)
+      return true
     }
-    return (evaluation(sums!), losses)
+    return evaluation(losses!)
+  }
+
+  /// The same, and what became of each character.
+  ///
+  /// - Parameter progress: given the part that is done, now and then.
+  public func evaluateEachCharacter(progress: (_ fraction: Double) -> Void = { _ in })
+    -> (evaluation: Evaluation, predictions: CharacterPredictions)
+  {
+    var predictions: CharacterPredictions? = CharacterPredictions(count: text.count * text.columns)
+    let losses = withoutSubnormals {
+      findStreamLosses(
+        { fraction in
+          progress(fraction)
+          return true
+        }, &predictions)
+    }
+    return (evaluation(losses!), predictions!)
   }
 
   /// `wanted` streams, or as many as a text of `count` units allows.

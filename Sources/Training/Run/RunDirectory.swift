@@ -18,6 +18,17 @@ public struct RunDirectory: Sendable {
     "\(directory)/checkpoints/\(name).safetensors"
   }
 
+  /// A file's own path, or that of the checkpoint which a run's directory is asked for.
+  ///
+  /// - Parameters:
+  ///   - path: of a file, or of a run's directory.
+  ///   - names: those of a run's checkpoints to look for, the first that is there counts.
+  public static func checkpointFile(of path: String, names: [String] = ["best", "last"]) -> String {
+    guard case .directory = kind(of: path) else { return path }
+    let files = names.map { checkpoint($0, in: path) }
+    return files.first { kind(of: $0) != .nothing } ?? path
+  }
+
   /// The paths of the `step-K` there are.
   var stepCheckpoints: [String] {
     get throws {

@@ -99,8 +99,8 @@ public final class TrainingRun {
     trainer.clock = PhaseClock()
     if start.hasCheckpoint {
       try trainer.restore(start.checkpoint, text, epochsOfLastPhase: start.epochsOfLastPhase)
-    } else if let path = config.initialModel {
-      try trainer.takeInitialModel(from: path, text, logger)
+    } else {
+      try trainer.takeInitialModel(text, logger)
     }
     validator = try Validator(config, text, trainer, world)
     let placement = try Placement.gather(world)

@@ -53,7 +53,7 @@ struct DebugCommand: CommandWithExamples {
     SignalRequests.install()
     try runOnThreads(ranks) { world in
       setOpenBLASThreads(1)
-      let start = try config.map(RunStart.init) ?? options.resumedStart(world)
+      let start = try options.start(config, world)
       let logger = ConsoleLogHandler.logger(
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot)
       var inspectors: [any StepInspector] = [DebugChecks(), HashPrinter { Terminal.write($0 + "\n") }]

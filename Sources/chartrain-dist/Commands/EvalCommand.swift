@@ -70,14 +70,14 @@ struct EvalCommand: CommandWithExamples {
     let evaluator = try Evaluator(
       try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
       learningRate: dynamic.map(Float.init), Compute(.fastest))
-    let isAboutCharacters = heatmap != nil || surprising != nil
-    let (evaluation, losses) =
-      isAboutCharacters ? evaluator.evaluateEachCharacter() : (evaluator.evaluate(), [])
+    let (evaluation, predictions) = evaluate(evaluator)
     try check(evaluation)
     let map = HeatMap(
-      tokens: tokens, vocabulary: checkpoint.vocabulary, unit: checkpoint.card.format.unit, losses: losses)
+      tokens: tokens, vocabulary: checkpoint.vocabulary, unit: checkpoint.card.format.unit,
+      predictions: predictions)
     let passages =
-      wantsPassages ? SurprisingPassage.worst(losses, count: surprising ?? Self.passagesOnPage) : []
+      wantsPassages
+      ? SurprisingPassage.worst(predictions.losses, count: surprising ?? Self.passagesOnPage) : []
     let facts = facts(evaluation, streams: streams, leftOver: tokens.count % streams)
     if let heatmap {
       try write(
@@ -109,6 +109,20 @@ struct EvalCommand: CommandWithExamples {
           + "read as <unk>")
     }
     return tokens
+  }
+
+  /// Standard output is for the result.
+  private func evaluate(_ evaluator: Evaluator) -> (Evaluation, CharacterPredictions) {
+    var display = ProgressDisplay(on: .error, underMPI: false)
+    defer { display.clear() }
+    func show(_ fraction: Double) {
+      let rate = fraction * Double(evaluator.characters) / max(display.elapsedSeconds, 1e-3)
+      display.show("eval", fraction: fraction, detail: "\(grouped(Int(rate))) chars/s")
+    }
+    let isAboutCharacters = heatmap != nil || surprising != nil
+    return isAboutCharacters
+      ? evaluator.evaluateEachCharacter(progress: show)
+      : (evaluator.evaluate(progress: show), CharacterPredictions())
   }
 
   private func show(_ facts: [(String, String)], _ passages: [(SurprisingPassage, String)]?) {

@@ -27,7 +27,7 @@ struct InspectCommand: CommandWithExamples {
   }
 
   func run() throws {
-    let file = ModelFileOption.file(of: (file ?? checkpoint)!, names: ["last", "best"])
+    let file = RunDirectory.checkpointFile(of: (file ?? checkpoint)!, names: ["last", "best"])
     let checkpoint = try Checkpoint(path: file)
     let format = checkpoint.card.format
     let model = checkpoint.model

@@ -44,6 +44,7 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
   var runDir: String?
 
   @OptionGroup var training: StepOptions
+  @OptionGroup(title: "Model") var initialModel: InitialModelOption
   @OptionGroup(title: "Console") var console: ConsoleOptions
 
   func run() throws {
@@ -57,17 +58,22 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     if let steps, steps < 2 {
       throw OptionError(option: "steps", expected: "at least 2", found: "\(steps)")
     }
-    let config = try training.config {
+    let given = try training.config {
+      initialModel.apply(to: &$0)
       console.apply(to: &$0)
       $0.runDir = runDir
     }
-    if config.gemm.backend == .openblas { try ensureOpenBLASCore() }
+    if given.gemm.backend == .openblas { try ensureOpenBLASCore() }
     try runOnRanks { world in
-      setOpenBLASThreads(config.threads)
-      world.set(config.stallLimits)
+      setOpenBLASThreads(given.threads)
+      world.set(given.stallLimits)
+      let config = try initialModel.shape(given, unless: training.model, world)
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }
+      let logger = ConsoleLogHandler.logger(
+        quiet: config.quiet, verbose: config.verbose, speaks: world.isRoot)
+      try trainer.takeInitialModel(text, logger)
       let directory = try world.onRoot { try RunDirectory(creating: config.runDir, with: config) }
       let finder = RateFinder(
         rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))

@@ -18,6 +18,8 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
     Example(
       "Two phases, a larger model",
       "mpirun -n 2 chartrain-dist --cell lstm --layers 2 --phase epochs=4,lr=3e-3 --phase epochs=2,lr=5e-4"),
+    Example(
+      "Begin with the model of another run", "mpirun -n 2 chartrain-dist --init runs/a --train other.txt"),
     Example("Go on with a run, on another number of ranks", "mpirun -n 2 chartrain-dist --resume runs/a"),
     Example("On the hosts of a hostfile", "launch/cluster hosts --train text.txt"),
   ]
@@ -41,7 +43,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
     if (config ?? options.files.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     SignalRequests.install()
     try runOnRanks(stallLimits(config)) { world in
-      let start = try config.map(RunStart.init) ?? options.resumedStart(world)
+      let start = try options.start(config, world)
       if let directory = start.config.logDir { try world.onAll { try RankLog.begin(in: directory, world) } }
       let logger = ConsoleLogHandler.logger(
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,

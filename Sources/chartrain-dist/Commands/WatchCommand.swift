@@ -33,7 +33,7 @@ struct WatchCommand: CommandWithExamples {
       throw OptionError(option: "every", expected: "0.1 to 3600 seconds", found: "\(every)")
     }
     var run = try PastRun(path: directory)
-    let isLive = !once && Terminal.outputIsTerminal(underMPI: false)
+    let isLive = !once && Terminal.shows(underMPI: false)
     while true {
       // Asked before it is drawn: the last picture is that of a run that has ended.
       let goesOn = run.isGoingOn

@@ -3,6 +3,7 @@ import Ranks
 
 /// Says how far something has come: on a terminal by one line at its bottom, redrawn a few times a second; elsewhere by a line now and then.
 struct ProgressDisplay {
+  private let stream: Terminal.Stream
   /// The terminal's columns, nil without one.
   private let width: Int?
   private let clock = ContinuousClock()
@@ -18,8 +19,10 @@ struct ProgressDisplay {
   /// In seconds: before it nothing is foretold.
   private static let soon = 0.5
 
-  init(underMPI: Bool) {
-    width = Terminal.outputIsTerminal(underMPI: underMPI) ? Terminal.columns(underMPI: underMPI) : nil
+  init(on stream: Terminal.Stream = .output, underMPI: Bool) {
+    self.stream = stream
+    let isTerminal = Terminal.shows(stream, underMPI: underMPI)
+    width = isTerminal ? Terminal.columns(stream, underMPI: underMPI) : nil
     started = clock.now
   }
 
@@ -55,7 +58,7 @@ struct ProgressDisplay {
     let label = label()
     let withoutRemark = "\(percent)  \(detail())  \(left) left"
     let whole = withoutRemark + (remark.isEmpty ? "" : "  " + remark)
-    guard let width else { return Terminal.write("\(label) \(whole)\n") }
+    guard let width else { return Terminal.write("\(label) \(whole)\n", to: stream) }
     func bar(_ barWidth: Int) -> String {
       let filled = Int((fraction * Double(barWidth)).rounded())
       return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
@@ -65,7 +68,7 @@ struct ProgressDisplay {
     let lines = [bar(20) + whole, bar(10) + whole, whole, bar(10) + withoutRemark, withoutRemark]
       .map { "\(label) \($0)" }
     let fitting = lines.first { $0.count < width } ?? lines.last!
-    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, width - 1)))
+    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, width - 1)), to: stream)
   }
 
   private func isTime(_ now: ContinuousClock.Instant) -> Bool {
@@ -75,7 +78,7 @@ struct ProgressDisplay {
 
   /// Takes the line away from a terminal, so that something else can be written.
   mutating func clear() {
-    if width != nil, shown != nil { Terminal.write("\r\u{1B}[K") }
+    if width != nil, shown != nil { Terminal.write("\r\u{1B}[K", to: stream) }
     shown = nil
   }
 }

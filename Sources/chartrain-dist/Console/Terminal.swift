@@ -3,32 +3,38 @@ import Glibc
 
 /// The user's terminal, if there is one.
 enum Terminal {
-  /// Writes to standard output at once.
-  static func write(_ text: String) { writeAll(Array(text.utf8), to: STDOUT_FILENO) }
-  static func write(_ bytes: [UInt8]) { writeAll(bytes, to: STDOUT_FILENO) }
+  /// Standard output, or standard error.
+  enum Stream: Int32 {
+    case output = 1
+    case error = 2
+  }
+
+  /// Writes at once.
+  static func write(_ text: String, to stream: Stream = .output) { write(Array(text.utf8), to: stream) }
+  static func write(_ bytes: [UInt8], to stream: Stream = .output) { writeAll(bytes, to: stream.rawValue) }
 
   /// Writes one line to standard error at once, in one piece, so that lines of several ranks do not mix.
-  static func writeError(_ line: String) { writeAll(Array((line + "\n").utf8), to: STDERR_FILENO) }
+  static func writeError(_ line: String) { write(line + "\n", to: .error) }
 
-  /// Whether what this process writes to standard output ends on a terminal.
+  /// Whether what this process writes to `stream` ends on a terminal.
   ///
   /// Under mpirun each rank's output is a pseudo-terminal whatever mpirun's own output is, so that one counts: the
   /// nearest mpirun above this process, if it runs on this machine.
-  static func outputIsTerminal(underMPI: Bool) -> Bool {
+  static func shows(_ stream: Stream = .output, underMPI: Bool) -> Bool {
     guard ProcessInfo.processInfo.environment["TERM"] != "dumb" else { return false }
-    return underMPI ? launcherOutput() != nil : isatty(STDOUT_FILENO) == 1
+    return underMPI ? launcherTerminal(of: stream) != nil : isatty(stream.rawValue) == 1
   }
 
   /// Whether this process, without mpirun, may colour its output. See https://no-color.org.
   static var allowsColors: Bool {
     let isUnwanted = ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
-    return !isUnwanted && outputIsTerminal(underMPI: false)
+    return !isUnwanted && shows(underMPI: false)
   }
 
   /// The terminal's width in columns, 80 where it does not say.
-  static func columns(underMPI: Bool) -> Int {
-    let path = underMPI ? launcherOutput() : nil
-    let descriptor = path.map { open($0, O_WRONLY | O_NOCTTY) } ?? STDOUT_FILENO
+  static func columns(_ stream: Stream = .output, underMPI: Bool) -> Int {
+    let path = underMPI ? launcherTerminal(of: stream) : nil
+    let descriptor = path.map { open($0, O_WRONLY | O_NOCTTY) } ?? stream.rawValue
     defer { if path != nil { close(descriptor) } }
     var size = winsize()
     guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
@@ -37,8 +43,8 @@ enum Terminal {
 
   private static let launchers: Set<String> = ["mpirun", "orterun", "mpiexec", "prterun", "mpirun.openmpi"]
 
-  /// The terminal device that the nearest launcher above this process writes to.
-  private static func launcherOutput() -> String? {
+  /// The terminal device to which the nearest launcher above this process writes its `stream`.
+  private static func launcherTerminal(of stream: Stream) -> String? {
     var process = getppid()
     while process > 1 {
       guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
@@ -46,7 +52,8 @@ enum Terminal {
       else { return nil }
       let name = String(stat[stat.index(after: nameStart)..<nameEnd])
       if launchers.contains(name) {
-        let output = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/1")
+        let output = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/\(process)/fd/\(stream.rawValue)")
         return output.flatMap { $0.hasPrefix("/dev/pts/") || $0.hasPrefix("/dev/tty") ? $0 : nil }
       }
       let fields = stat[stat.index(after: nameEnd)...].split(separator: " ")

@@ -9,44 +9,45 @@ struct HeatMap {
   let tokens: Tokens
   let vocabulary: Vocabulary
   let unit: TextFormat.Unit
-  /// In nats, by character; NaN where it was not predicted.
-  let losses: [Float]
+  let predictions: CharacterPredictions
 
   /// What a page may have, so that browsers still show it.
   static let mostOnPage = 1_000_000
 
   /// The text at `range`, on one line.
   func passage(_ range: Range<Int>) -> String {
-    text(range).replacing("\n", with: "⏎").replacing("\t", with: "⇥")
+    text(range.map { tokens[$0] }).replacing("\n", with: "⏎").replacing("\t", with: "⇥")
   }
 
-  private func text(_ range: Range<Int>) -> String {
+  private func text(_ tokens: [UInt16]) -> String {
     var writer = TokenWriter(vocabulary, unit: unit)
-    let bytes = range.flatMap { writer.write(tokens[$0]) }
+    let bytes = tokens.flatMap { writer.write($0) }
     return String(decoding: bytes + writer.flush(), as: UTF8.self)
   }
 
   // MARK: Table
 
-  /// Comma-separated values (RFC 4180), a line for each character: where it is, its name, its loss, nothing where there is none.
+  /// Comma-separated values (RFC 4180), a line for each character: where it is, its name, its loss, and the name of the likeliest there; nothing where
+  /// there is none.
   func writeTable(_ write: (String) throws -> Void) rethrows {
-    try write("position,character,nats\n")
-    for index in losses.indices {
-      let nats = losses[index].isNaN ? "" : "\(losses[index])"
-      try write("\(index),\(Self.quoted(name(at: index))),\(nats)\n")
+    try write("position,character,nats,likeliest\n")
+    for (index, loss) in predictions.losses.enumerated() {
+      let nats = loss.isNaN ? "" : "\(loss)"
+      let likeliest = predictions.likeliest[index].map(name) ?? ""
+      try write("\(index),\(Self.quoted(name(of: tokens[index]))),\(nats),\(Self.quoted(likeliest))\n")
     }
   }
 
   /// The character itself, unless it is white, a control character or part of one.
-  private func name(at index: Int) -> String {
-    guard let textUnit = vocabulary.unit(of: tokens[index]) else { return "<unk>" }
+  private func name(of token: UInt16) -> String {
+    guard let textUnit = vocabulary.unit(of: token) else { return "<unk>" }
     switch textUnit {
     case .end: return "<eos>"
     case TextUnit(0x0A): return "\\n"
     case TextUnit(0x09): return "\\t"
     case _ where unit == .byte && textUnit.value >= 0x80:
       return "\\x" + String(textUnit.value, radix: 16, uppercase: true)
-    default: return text(index..<index + 1)
+    default: return text([token])
     }
   }
 
@@ -89,10 +90,12 @@ struct HeatMap {
     var spans = ""
     // Of what has come since the last span.
     var nats: Float = 0
+    var count = 0
     var anchor = ""
-    for index in losses.indices {
+    for (index, loss) in predictions.losses.enumerated() {
       let bytes = writer.write(tokens[index])
-      nats += losses[index]
+      nats += loss
+      count += 1
       if anchors.contains(index) { anchor = " id=c\(index)" }
       guard !bytes.isEmpty else { continue }
       let shown = String(decoding: bytes, as: UTF8.self).escapedForMarkup.replacing("\n", with: "⏎\n")
@@ -100,11 +103,18 @@ struct HeatMap {
         spans += "<i\(anchor)>\(shown)</i>"
       } else {
         let bits = Double(nats) / M_LN2
+        let title = "\(fixed(bits, 2)) bits" + (count == 1 ? otherThan(index) : "")
         spans +=
-          "<i\(anchor) class=b\(Int(max(0, min(7, bits)))) title=\"\(fixed(bits, 2)) bits\">\(shown)</i>"
+          "<i\(anchor) class=b\(Int(max(0, min(7, bits)))) title=\"\(title.escapedForMarkup)\">\(shown)</i>"
       }
-      (nats, anchor) = (0, "")
+      (nats, count, anchor) = (0, 0, "")
     }
     return spans + String(decoding: writer.flush(), as: UTF8.self)
+  }
+
+  /// What was likeliest where another character came.
+  private func otherThan(_ index: Int) -> String {
+    guard let likeliest = predictions.likeliest[index], likeliest != tokens[index] else { return "" }
+    return ", likeliest: \(name(of: likeliest) == " " ? "space" : name(of: likeliest))"
   }
 }

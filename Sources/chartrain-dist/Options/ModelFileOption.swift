@@ -1,5 +1,4 @@
 import ArgumentParser
-import Storage
 import Training
 
 /// The model that a command uses.
@@ -11,14 +10,5 @@ struct ModelFileOption: ParsableArguments {
   var checkpoint: String
 
   /// - Throws: `CheckpointError`, `StorageError`.
-  func load() throws -> Checkpoint { try Checkpoint(path: Self.file(of: checkpoint)) }
-
-  /// A file's own path, or that of the checkpoint which a run's directory is asked for.
-  ///
-  /// - Parameter names: those of a run's checkpoints to look for, the first that is there counts.
-  static func file(of path: String, names: [String] = ["best", "last"]) -> String {
-    guard case .directory = kind(of: path) else { return path }
-    let files = names.map { RunDirectory.checkpoint($0, in: path) }
-    return files.first { kind(of: $0) != .nothing } ?? path
-  }
+  func load() throws -> Checkpoint { try Checkpoint(path: RunDirectory.checkpointFile(of: checkpoint)) }
 }

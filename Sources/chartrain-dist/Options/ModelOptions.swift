@@ -48,14 +48,6 @@ struct ModelOptions: ParsableArguments {
     transform: Number.single)
   var dropoutOutput: Float?
 
-  @Option(
-    name: .customLong("init"),
-    help: ArgumentHelp(
-      "Begin with the parameters of this safetensors file, one of ours or PyTorch's with the same names and shapes, instead of random ones. "
-        + "Characters that it does not know begin at random. Default: none.",
-      valueName: "file"), completion: .file())
-  var initialModel: String?
-
   private static let standard = TrainingConfig()
 
   func apply(to config: inout TrainingConfig) {
@@ -65,6 +57,5 @@ struct ModelOptions: ParsableArguments {
     config.embedding = embedding ?? config.embedding
     config.dropout = dropout ?? config.dropout
     config.dropoutOutput = dropoutOutput ?? config.dropoutOutput
-    config.initialModel = initialModel ?? config.initialModel
   }
 }

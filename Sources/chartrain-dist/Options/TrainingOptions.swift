@@ -6,6 +6,7 @@ import Training
 /// All options of a run.
 struct TrainingOptions: ParsableArguments {
   @OptionGroup var steps: StepOptions
+  @OptionGroup(title: "Model") var initialModel: InitialModelOption
   @OptionGroup(title: "Files") var files: FileOptions
   @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
   @OptionGroup(title: "Console") var console: ConsoleOptions
@@ -32,15 +33,17 @@ struct TrainingOptions: ParsableArguments {
   }
 
   private func applyOthers(to config: inout TrainingConfig) {
+    initialModel.apply(to: &config)
     files.apply(to: &config)
     checkpoints.apply(to: &config)
     console.apply(to: &config)
   }
 
-  /// The run that `--resume` names, with what else is given.
+  /// A new run with `config`, or without any the run that `--resume` names, with what else is given.
   ///
   /// - Throws: `AgreedFailure`; `RankError`.
-  func resumedStart(_ world: any World) throws -> RunStart {
+  func start(_ config: TrainingConfig?, _ world: any World) throws -> RunStart {
+    if let config { return RunStart(try initialModel.shape(config, unless: steps.model, world)) }
     var given = TrainingConfig()
     console.apply(to: &given)
     let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
