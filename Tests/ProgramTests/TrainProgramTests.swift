@@ -221,6 +221,11 @@ import Training
       #expect(bar.contains("chars/s") && bar.contains("left") && bar.contains("%"), "\(bar)")
     }
     #expect(bars.contains { $0.contains("  balance ") } == (ranks != nil))
+    // The sample's too, each a word or more.
+    let sample = outcome.output.split(whereSeparator: \.isNewline).filter {
+      $0.hasPrefix("    ") && !$0.contains("best")
+    }
+    #expect(sample.count > 1 && sample.allSatisfy { $0.count <= 76 }, "\(sample)")
     // A line that reached the terminal's end would be broken, and not be written over.
     for bar in bars { #expect(bar.prefix { !$0.isNewline }.count < 80, "\(bar)") }
   }

@@ -53,6 +53,7 @@ private struct RunView {
   private let columns: Int
   private static let chartHeight = 10
   private static let margin = 8
+  private static let linesOfSample = 4
 
   init(_ run: PastRun, columns: Int) {
     self.run = run
@@ -147,6 +148,7 @@ private struct RunView {
   private var sample: [String] {
     guard let last = run.samples.last else { return [] }
     return ["", "sample after epoch \(last.epoch)"]
-      + last.text.split(separator: "\n").prefix(4).map { "    \(String($0).inOneVisibleLine)" }
+      + last.text.split(separator: "\n").flatMap { String($0).inOneVisibleLine.broken(width: columns - 8) }
+      .prefix(Self.linesOfSample).map { "    " + $0 }
   }
 }

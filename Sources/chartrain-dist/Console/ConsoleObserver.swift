@@ -81,10 +81,16 @@ final class ConsoleObserver: RunObserver {
     progress?.restart()
   }
 
+  private static let indentOfSample = 4
+
   func sampled(_ text: String) {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    if let columns = progress?.columns {
+      lines = lines.flatMap { $0.broken(width: max(columns - 2 * Self.indentOfSample, 20)) }
+    }
     endsWithSample = true
-    Terminal.write("\n" + lines.map { "    \($0)\n" }.joined() + "\n")
+    let indent = String(repeating: " ", count: Self.indentOfSample)
+    Terminal.write("\n" + lines.map { indent + $0 + "\n" }.joined() + "\n")
   }
 
   func histogramsCollected(_ histograms: [TensorHistogram], step: Int) {}

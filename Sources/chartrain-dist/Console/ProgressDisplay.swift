@@ -5,7 +5,7 @@ import Ranks
 struct ProgressDisplay {
   private let stream: Terminal.Stream
   /// The terminal's columns, nil without one.
-  private let width: Int?
+  let columns: Int?
   private let clock = ContinuousClock()
   private var started: ContinuousClock.Instant
   private var shown: ContinuousClock.Instant?
@@ -22,7 +22,7 @@ struct ProgressDisplay {
   init(on stream: Terminal.Stream = .output, underMPI: Bool) {
     self.stream = stream
     let isTerminal = Terminal.shows(stream, underMPI: underMPI)
-    width = isTerminal ? Terminal.columns(stream, underMPI: underMPI) : nil
+    columns = isTerminal ? Terminal.columns(stream, underMPI: underMPI) : nil
     started = clock.now
   }
 
@@ -58,7 +58,7 @@ struct ProgressDisplay {
     let label = label()
     let withoutRemark = "\(percent)  \(detail())  \(left) left"
     let whole = withoutRemark + (remark.isEmpty ? "" : "  " + remark)
-    guard let width else { return Terminal.write("\(label) \(whole)\n", to: stream) }
+    guard let columns else { return Terminal.write("\(label) \(whole)\n", to: stream) }
     func bar(_ barWidth: Int) -> String {
       let filled = Int((fraction * Double(barWidth)).rounded())
       return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
@@ -67,18 +67,18 @@ struct ProgressDisplay {
     // Where it is narrow the bar goes first: its percentage stays.
     let lines = [bar(20) + whole, bar(10) + whole, whole, bar(10) + withoutRemark, withoutRemark]
       .map { "\(label) \($0)" }
-    let fitting = lines.first { $0.count < width } ?? lines.last!
-    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, width - 1)), to: stream)
+    let fitting = lines.first { $0.count < columns } ?? lines.last!
+    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, columns - 1)), to: stream)
   }
 
   private func isTime(_ now: ContinuousClock.Instant) -> Bool {
-    if width != nil { return shown.map { now - $0 >= Self.intervalOfBar } ?? true }
+    if columns != nil { return shown.map { now - $0 >= Self.intervalOfBar } ?? true }
     return shown.map { now - $0 >= Self.intervalOfLines } ?? (now - started >= Self.untilFirstLine)
   }
 
   /// Takes the line away from a terminal, so that something else can be written.
   mutating func clear() {
-    if width != nil, shown != nil { Terminal.write("\r\u{1B}[K", to: stream) }
+    if columns != nil, shown != nil { Terminal.write("\r\u{1B}[K", to: stream) }
     shown = nil
   }
 }

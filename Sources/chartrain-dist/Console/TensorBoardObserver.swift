@@ -75,9 +75,12 @@ final class TensorBoardObserver: SilentObserver {
       ] + phases, step: metrics.step)
   }
 
+  private static let columnsOfSample = 100
+
   override func sampled(_ text: String) {
-    // Indented, it is shown as it is.
+    // Indented, it is shown as it is, and no line is broken there.
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+      .flatMap { String($0).broken(width: Self.columnsOfSample) }
     let page = lines.map { "    \($0)" }.joined(separator: "\n")
     write([.text(page, tag: "sample", step: lastStep, time: Date())])
   }
