@@ -102,6 +102,9 @@ allow_root() {
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
+# $2, which is the name of one thing, as the name of $1 of them.
+counted() { echo "$1 $2$([ "$1" -eq 1 ] || echo s)"; }
+
 number_of() { local IFS=. parts; read -r -a parts <<<"$1"; echo $(((parts[0] << 24) + (parts[1] << 16) + (parts[2] << 8) + parts[3])); }
 
 # Whether the address $1 is in the network $2.
@@ -130,7 +133,8 @@ network_to() {
 # Which network and ports the hosts of the hostfile $1 use: those of NETWORK and PORTS, where these are set.
 choose_network() {
   NETWORK=${NETWORK:-$(network_to "$1")} PORTS=${PORTS:-42000-42999}
-  [ -z "$NETWORK" ] || [[ $NETWORK =~ ^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])$ ]] ||
+  local part='(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+  [ -z "$NETWORK" ] || [[ $NETWORK =~ ^$part\.$part\.$part\.$part/([0-9]|[12][0-9]|3[0-2])$ ]] ||
     misused "NETWORK: expected a network such as 10.1.0.0/16, found '$NETWORK'"
   if ! [[ $PORTS =~ ^([1-9][0-9]{3,4})-([1-9][0-9]{3,4})$ ]] || [ $((BASH_REMATCH[2] - BASH_REMATCH[1])) -lt 39 ] ||
     [ "${BASH_REMATCH[2]}" -gt 65535 ]; then
@@ -175,30 +179,14 @@ keep_off_network() {
   export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
 }
 
-# The threads of each rank that the options of train $@ ask for, by themselves or by the config of a file or of a run.
-threads_among() {
-  local option value threads='' configs=()
-  while [ $# -gt 0 ]; do
-    option=${1%%=*} value=${1#*=}
-    case $1 in
-      --threads | --config | --run-dir | --resume) value=${2:-}; [ $# -lt 2 ] || shift ;;
-      --threads=* | --config=* | --run-dir=* | --resume=*) ;;
-      *) option='' ;;
-    esac
-    case $option in
-      --threads) threads=$value; [ -n "$threads" ] || threads=none ;;
-      --config) configs+=("$value") ;;
-      --run-dir | --resume) configs+=("$value/config.json") ;;
-    esac
-    shift
-  done
-  for option in "${configs[@]}"; do
-    # YAML or JSON, as a user or a run has written it.
-    [ -n "$threads" ] || threads=$(sed -n 's/^[ "{]*threads"* *: *\([0-9]*\).*/\1/p' "$option" 2>/dev/null | head -1) || true
-  done
-  threads=${threads:-1}
-  [[ $threads =~ ^[1-9][0-9]{0,3}$ ]] || misused "--threads: expected a number of threads, found '$threads'"
-  echo "$threads"
+# Sets 'threads', those of each rank, and 'blocks', along which gradients are added up, to what the program makes of the arguments $@: options, a preset, a
+# config file, an earlier run. For a command without ranks, or arguments that the program is going to refuse, one of each.
+find_placement() {
+  threads=1 blocks=1
+  if [[ $("$program" "$@" --print-placement 2>/dev/null) =~ ^([0-9]+)\ ([0-9]+)$ ]]; then
+    # shellcheck disable=SC2034 # For the scripts.
+    threads=${BASH_REMATCH[1]} blocks=${BASH_REMATCH[2]}
+  fi
 }
 
 # Gives each rank $1 cores of its own on its host, unless OVERSUBSCRIBE is set.
@@ -239,8 +227,11 @@ shorten_paragraphs() {
       text='' paragraph=''
     elif [ -n "$inside" ]; then
       text+=" $line" paragraph+=$line$'\n'
-    # What Open MPI says where a signal passes through it, and where another rank of this machine has gone.
-    elif [[ $line != "mpirun: Forwarding signal"* && $line != *"plm:rsh: Warning: setpgid"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
+    # What Open MPI says where a signal passes through it, where another rank of this machine has gone, and where a host has.
+    elif [[ $line != "mpirun: Forwarding signal"* && $line != *"oob:tcp: send_msg: write failed"* && $line != *mca_oob_tcp_peer_send_handler* &&
+      $line != "An internal error has occurred in ORTE:" && $line != *" FORCE-TERMINATE AT "* &&
+      $line != "This is something that should be reported to the developers." &&
+      $line != *" sent help message help-mpi-btl-tcp.txt "* && $line != *'"orte_base_help_aggregate" to 0 '* && $line != *"plm:rsh: Warning: setpgid"* && ! $line =~ ^\[.*\]\ Read\ -1,\ expected\ [0-9]+,\ errno\ =\ 3$ ]]; then
       printf '%s\n' "$line"
       [[ $line != *"gives up: no sign of life from"* ]] || kill -ALRM "$1"
       [[ ! $line =~ rank\ ([0-9]+)\ on\ .*\ left\ the\ run\ with ]] || left+="${BASH_REMATCH[1]} "
@@ -254,10 +245,13 @@ shorten() {
   local killed='process rank ([0-9]+) with PID [0-9]+ on node ([^ ]+) exited on (signal [^.]*)'
   local lost='lost communication with a remote daemon.* Remote daemon: .* on node ([^ ]+)'
   local gone='Process name: \[\[[0-9]+,[0-9]+\],([0-9]+)\] +Exit code: +([0-9]+)'
+  local unconnected='failed to TCP connect to a peer.* Local host: +([^ ]+) .*connect\(\) to ([^ ]+) failed'
   if [[ $1 =~ $killed ]]; then
     say "error: rank ${BASH_REMATCH[1]} on ${BASH_REMATCH[2]} exited on ${BASH_REMATCH[3]}"
   elif [[ $1 =~ $lost ]]; then
     say "error: lost the connection to host ${BASH_REMATCH[1]}"
+  elif [[ $1 =~ $unconnected ]]; then
+    say "warning: ${BASH_REMATCH[1]} cannot connect to ${BASH_REMATCH[2]}"
   elif [[ $1 == *"unable to reliably start one or more daemons"* ]]; then
     say "error: mpirun could not start its daemon 'orted' on a host: expected ssh to work, 'orted' on the PATH there, and a network both ways"
   elif [[ $1 =~ $gone ]]; then

@@ -18,6 +18,7 @@ public final class MPIWorld: World {
   public init(
     secondsToStart: Double = StallLimits().timeout / .seconds(1), _ say: @escaping (String) -> Void = { _ in }
   ) throws {
+    Self.keepOffNetworkOnOneHost()
     try check("MPI_Init", cmpi_init(UInt32(min(max(secondsToStart, 1), 1e9).rounded(.up))))
     var (rank, size): (Int32, Int32) = (0, 0)
     try check("MPI_Comm_rank", cmpi_rank(&rank))
@@ -34,6 +35,14 @@ public final class MPIWorld: World {
   }
 
   deinit { cmpi_set_idle(nil, nil) }
+
+  /// Ranks that are all on this host need not listen for others on its networks: Open MPI authenticates nobody there. What the user has told it stays.
+  private static func keepOffNetworkOnOneHost() {
+    guard let size = getenv("OMPI_COMM_WORLD_SIZE"), let local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE"),
+      strcmp(size, local) == 0
+    else { return }
+    setenv("OMPI_MCA_btl", "self,vader", 0)
+  }
 
   /// Names this rank where a library ends its process: mpirun would name no host.
   private func sayWhoLeaves(_ say: @escaping (String) -> Void) throws {

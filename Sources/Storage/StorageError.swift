@@ -13,6 +13,11 @@ public struct StorageError: Error, CustomStringConvertible {
     self.errno = errno
   }
 
+  /// - Parameter code: as C's `errno`.
+  public init(_ operation: String, _ path: String, code: Int32) {
+    self.init(operation, path, Errno(rawValue: code))
+  }
+
   public var description: String { "cannot \(operation) '\(path)': \(errno)" }
 }
 

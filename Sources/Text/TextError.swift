@@ -14,7 +14,7 @@ public enum TextError: Error, CustomStringConvertible {
   public var description: String {
     switch self {
     case .invalidUTF8(let path, let offset):
-      "'\(path)' is not UTF-8 text: invalid byte sequence at byte offset \(offset); --unit byte reads any file"
+      "'\(path)' is not UTF-8 text: invalid byte sequence at byte offset \(offset); a model of --unit byte reads any file"
     case .empty(let path):
       "'\(path)' has no text: expected at least two characters, found none"
     case .directoryWithoutFiles(let path):
@@ -34,7 +34,7 @@ public enum TextError: Error, CustomStringConvertible {
     case .nothingFrequent(let name, let minimumFrequency):
       "\(name) has no character that occurs \(minimumFrequency) times, as --min-freq expects"
     case .tooManyDistinctUnits(let path, let limit):
-      "'\(path)' has too many distinct characters: expected at most \(limit); --unit byte reads any file"
+      "'\(path)' has too many distinct characters: expected at most \(limit); a model of --unit byte reads any file"
     }
   }
 }

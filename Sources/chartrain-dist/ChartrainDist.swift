@@ -25,16 +25,33 @@ struct ChartrainDist: ParsableCommand {
       let launch = try Launch(environment: ProcessInfo.processInfo.environment)
       do {
         try checkCommandName(Array(CommandLine.arguments.dropFirst()))
-        var command = try parseAsRoot()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        var command: any ParsableCommand
+        do { command = try parseAsRoot() } catch { throw misspelling(arguments, error) ?? error }
         // All other commands are the work of one process.
         guard launch.isRoot || command is RankedCommand else { return }
         try command.run()
+        try Terminal.checkOutput()
       } catch {
         Failure.end(error, launch)
       }
     } catch {
       Failure.end(error, nil)
     }
+  }
+
+  /// Where an option is missing, the one among `arguments` that may have been meant to be it: the parser alone would not name it.
+  private static func misspelling(_ arguments: [String], _ error: any Error) -> (any Error)? {
+    guard message(for: error).hasPrefix("Missing expected argument") else { return nil }
+    let type = configuration.subcommands.first { $0.configuration.commandName == arguments.first }
+    guard let type else { return nil }
+    let known = type.helpMessage(includeHidden: true, columns: 1000).matches(of: /--[a-z][a-z-]+/).map {
+      String($0.0)
+    }
+    let words = arguments.filter { $0.hasPrefix("--") }.map { String($0.prefix { $0 != "=" }) }
+    guard let stranger = words.first(where: { $0 != "--" && !known.contains($0) }) else { return nil }
+    let suggestion = nearest(to: stranger, in: known).map { ". Did you mean '\($0)'?" } ?? ""
+    return ValidationError("Unknown option '\(stranger)'\(suggestion)")
   }
 
   /// A first word that is no option must be a command; the parser alone would take it for a stray argument of `train`.

@@ -78,10 +78,19 @@ struct ClusterCheckTests {
 
   /// The hostfile may say it in other ways, come through a pipe, and name what never answers.
   @Test func hostfilesAreTakenAsTheyCome() throws {
-    cluster.directory.write("hostfile", "host0\r\nhost1 slots=1 # twice\nroot@host1\tslots=1\nhost0 slots=1")
+    cluster.directory.write("hostfile", "host0\r\nhost1 slots=1 # twice\n \nhost1\tslots=1\nhost0 slots=1")
     let given = try cluster.launch(["--check"])
-    #expect(given.status == 0 && given.errors.contains("4 ranks on 3 hosts"), "\(given.errors)")
-    for wrong in ["host0 max_slots=3", "host0 slots=0", "host0 slots"] {
+    #expect(given.status == 0 && given.errors.contains("4 ranks on 2 hosts"), "\(given.errors)")
+    cluster.directory.write("hostfile", "host0\nhost1 slots=1\nroot@host1 slots=1\n")
+    let twice = try cluster.launch(["--check"])
+    #expect(
+      twice.errors.contains("root@host1: expected each host once, found that this is 'host1' too"),
+      "\(twice.errors)")
+    for wrong in [
+      "host0 max_slots=3", "host0 slots=0", "host0 slots", "host0 2", "host0 cpus=2", "-oProxyCommand=x",
+      "../host0 slots=1",
+      "host0 slots=9999999",
+    ] {
       cluster.directory.write("hostfile", wrong + "\n")
       #expect(
         try cluster.launch(["--check"]).errors.contains("line 1: expected 'NAME slots=NUMBER'"), "\(wrong)")

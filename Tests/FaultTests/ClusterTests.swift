@@ -61,7 +61,7 @@ struct ClusterTests {
   @Test(.enabled(if: ProcessInfo.processInfo.processorCount > 1, "one processor"))
   func aRankHasACoreForEachThread() throws {
     cluster.use(2)
-    cluster.directory.write("config.yaml", "threads: 2\n")
+    cluster.directory.write("config.yaml", "{newlines: keep, threads: 2}\n")
     let outcome = try cluster.launch(
       ["--config", cluster.directory.path("config.yaml")] + FaultRun.options(cluster.directory, steps: 5) + [
         "--run-dir", cluster.run.path,
@@ -119,18 +119,20 @@ struct ClusterTests {
   }
 
   /// A hostfile of one host is no reason to listen on a network.
-  @Test func aloneItsRanksListenOnNoNetwork() throws {
+  @Test(arguments: [true, false]) func aloneItsRanksListenOnNoNetwork(withLauncher: Bool) throws {
     cluster.use(1, slots: 2)
+    let start =
+      withLauncher
+      ? [Cluster.script, cluster.hosts.file]
+      : ["mpirun", "-q", "-n", "2", "--oversubscribe", Program.path("chartrain-dist")]
     let program = try cluster.hosts.start(
-      [Cluster.script, cluster.hosts.file] + FaultRun.options(cluster.directory, steps: 1_000_000) + [
-        "--run-dir", cluster.run.path,
-      ],
+      start + FaultRun.options(cluster.directory, steps: 1_000_000) + ["--run-dir", cluster.run.path],
       environment: cluster.environment())
     try program.wait { cluster.run.steps > 5 }
     let listeners = try cluster.hosts.run(["ss", "-Hltnp"]).output.split(separator: "\n")
     #expect(listeners.contains { $0.contains("mpirun") }, "\(listeners)")
     #expect(!listeners.contains { $0.contains("chartrain-dist") }, "\(listeners)")
-    kill(program.process, SIGTERM)
+    kill(program.process, withLauncher ? SIGTERM : SIGUSR1)
     #expect(try program.outcome().status == 75)
   }
 

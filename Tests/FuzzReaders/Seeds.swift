@@ -11,7 +11,7 @@ public enum Seeds {
   /// - Throws: what making them throws.
   public static func all(_ reader: UntrustedReader, _ directory: TemporaryDirectory) throws -> [[UInt8]] {
     switch reader {
-    case .checkpoint, .run:
+    case .checkpoint, .initialModel, .run:
       // An LSTM's has every tensor there can be; the others are smaller.
       let cells = reader == .run ? ["lstm"] : ["rnn", "lstm"]
       return try cells.map { try checkpoint(cell: $0, directory) }

@@ -13,6 +13,8 @@ import Training
 public enum UntrustedReader: String, CaseIterable, Sendable {
   /// A checkpoint, to use its model.
   case checkpoint
+  /// A model to begin with.
+  case initialModel
   /// The checkpoint of a run that goes on, for a step.
   case run
   /// A text to train on; its first byte says how it is to be read.
@@ -34,6 +36,7 @@ public enum UntrustedReader: String, CaseIterable, Sendable {
     do {
       switch self {
       case .checkpoint: try readCheckpoint(directory.write("input.safetensors", input))
+      case .initialModel: try begin(with: directory.write("input.safetensors", input))
       case .run: try goOn(input, directory)
       case .text: try readText(input, directory)
       case .config: try readConfig(directory.write("config.yaml", input))
@@ -75,6 +78,21 @@ public enum UntrustedReader: String, CaseIterable, Sendable {
       Compute(.fastest))
     var writer = TokenWriter(checkpoint.vocabulary, unit: checkpoint.card.format.unit)
     for _ in 0..<3 { _ = writer.write(sampler.next()[0].token) }
+  }
+
+  private func begin(with path: String) throws {
+    var config = TrainingConfig()
+    config.initialModel = path
+    try config.takeShapeOfInitialModel(given: [], ThreadWorld.single())
+    let text = try PreparedText(
+      train: .path(path), valid: nil, validFraction: 0, format: TextFormat(unit: .byte), minimumFrequency: 1)
+    let model = try ModelConfig(
+      cell: config.cell, vocabulary: text.vocabulary.count, embedding: config.embedding,
+      hidden: config.hidden,
+      layers: config.layers)
+    // What others make of a header is not the file's: that of a small one may ask for much.
+    guard ParameterLayout(model).flatCount < 1 << 24 else { return }
+    _ = try InitialModel(path: path).give(ParameterSet(model), text.vocabulary, config)
   }
 
   /// A run with this as its last checkpoint; the text that the one of ``Seeds`` was trained on is there.

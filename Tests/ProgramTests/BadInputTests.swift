@@ -71,6 +71,10 @@ import Testing
     Case("--resume nothing", 64, "--resume", "'nothing'"),
     Case("--run-dir file --resume nothing", 64, "'nothing'"),
     Case("lr-find --steps 0", 64, "--steps", "found 0"),
+    Case("lr-find --to 1e308", 64, "--to", "1e+30", "1e+308"),
+    Case("lr-find --from 1 --to 0.1", 64, "--to", "above the first", "found 0.1"),
+    Case("lr-find --max-steps 5", 64, "--max-steps"),
+    Case("plan --train short --bs 64", 65, "too short", "128", "found 9"),
     Case("sample --checkpoint a.txt --temperature -1", 64, "--temperature", "found -1"),
     Case("sample --checkpoint a.txt --top-p 0", 64, "--top-p", "found 0"),
     Case("eval --checkpoint a.txt --data a.txt --heatmap map.png", 64, "--heatmap", ".html or .csv"),
@@ -92,8 +96,12 @@ import Testing
     Case("--config unknown.yaml", 65, "unknown.yaml", "hiden"),
     Case("--config types.yaml", 65, "whole number", "hidden"),
     Case("--config broken.yaml", 65, "broken.yaml", "YAML"),
+    Case("--config twice.yaml", 65, "twice.yaml", "hidden", "2"),
+    Case("--config empty", 65, "'empty'", "options"),
     Case("--config /dev/zero", 74, "/dev/zero", "too large"),
     // Of all ranks only rank 0 does other work than training.
+    Case("sample --chekpoint a.txt", 64, "'--chekpoint'", "Did you mean '--checkpoint'?"),
+    Case("eval --checkpoint a.txt --dato=a.txt", 64, "'--dato'", "'--data'"),
     Case("inspect a.txt", 65, "a.txt", "safetensors"),
     Case("sample --checkpoint empty", 65, "'empty'", "0 bytes"),
     Case("eval --checkpoint short --data a.txt", 65, "'short'"),
@@ -124,6 +132,7 @@ import Testing
     directory.write("unknown.yaml", "hiden: 8")
     directory.write("types.yaml", "hidden: wide")
     directory.write("broken.yaml", "hidden: [8")
+    directory.write("twice.yaml", "hidden: 8\ncell: rnn\nhidden: 9\n")
     truncate(directory.write("sparse", ""), 1 << 42)
     mkfifo(directory.path("pipe"), 0o600)
     try FileManager.default.createDirectory(

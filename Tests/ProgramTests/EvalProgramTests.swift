@@ -86,8 +86,8 @@ import Testing
     #expect(shown.dropFirst(4) == expected.dropFirst(4))
     #expect(page[start..<end].components(separatedBy: " id=c").count == 4)
     // In the first line of the oddity: the model knows no other word that ends like this.
-    let oddity = try #require(spans.first { $0.hasSuffix(">v</i>") && !$0.contains("title=\"0.") })
-    #expect(oddity.contains(#/title="[0-9.]+ bits, likeliest: [^"]+"/#), "\(oddity)")
+    let oddity = try #require(spans.first { $0.hasSuffix(">v</i>") && !$0.contains("data-cost=\"0.") })
+    #expect(oddity.contains(#/data-cost="[0-9.]+ bits, likeliest: [^"]+"/#), "\(oddity)")
     #expect(outcome.output.contains(Self.oddity.prefix(8)), "\(outcome.output)")
   }
 
@@ -102,6 +102,15 @@ import Testing
     #expect(result.hasPrefix("nats per character") && !result.contains("\u{1B}"), "\(result)")
     let elsewhere = try run(["eval", "--checkpoint", "run", "--data", "text.txt"])
     #expect(elsewhere.output == result && elsewhere.errors.isEmpty, "\(elsewhere.errors)")
+  }
+
+  @Test(arguments: ["eval --checkpoint run --data text.txt", "sample --checkpoint run", "inspect run"])
+  func aResultThatCannotBeWrittenIsNone(command: String) throws {
+    let outcome = try Program.run(
+      ["bash", "-c", "\(Program.path("chartrain-dist")) \(command) > /dev/full"],
+      currentDirectory: directory.path)
+    #expect(
+      outcome.status == 74 && outcome.errors.contains("cannot write 'standard output'"), "\(outcome.errors)")
   }
 
   @Test func whatIsUnlikeTheRestIsMostSurprising() throws {

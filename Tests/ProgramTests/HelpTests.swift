@@ -58,9 +58,9 @@ import Testing
     let text = (0..<2000).map { "\($0 * 7919 % 1000) " }.joined()
     for file in ["text.txt", "trn.txt", "val.txt", "other.txt"] { directory.write(file, text) }
     directory.write("hosts", "localhost slots=4\n")
-    let small = "--hidden 8 --bs 8 --max-steps 2"
+    let small = "--hidden 8 --bs 8"
     for run in ["a", "b"] {
-      let arguments = "--run-dir runs/\(run) --train text.txt \(small) --quiet"
+      let arguments = "--run-dir runs/\(run) --train text.txt \(small) --max-steps 2 --quiet"
       let outcome = try Program.run(
         "chartrain-dist", arguments.split(separator: " ").map(String.init), currentDirectory: directory.path)
       #expect(outcome.status == 0, "\(outcome.errors)")
@@ -68,14 +68,14 @@ import Testing
     let help = try Self.help(command)
     let examples = Self.examples(help)
     #expect(!examples.isEmpty)
-    let trains = command == nil || help.contains("--max-steps")
+    let takesSteps = command == nil || help.contains("--hidden")
     for (index, example) in examples.enumerated() {
       // What the launcher does is tested on hosts.
       if example.hasPrefix("launch/") { continue }
       if example.hasPrefix("gdb"), Outside.program("gdb") == nil { continue }
       let line =
-        trains && !example.contains("--resume") && !example.contains(" help ")
-        ? "\(example) \(small)"
+        takesSteps && !example.contains("--resume") && !example.contains(" help ")
+        ? "\(example) \(small)" + (command == nil || help.contains("--max-steps") ? " --max-steps 2" : "")
           + (command == nil || help.contains("--run-dir") ? " --run-dir new/\(index)" : "") : example
       let outcome = try Program.run(
         ["bash", "-c", "PATH=\(Program.directory.path):$PATH; \(line)"], currentDirectory: directory.path)

@@ -149,16 +149,20 @@ import Training
 
   /// Where many ranks would wait long for one.
   @Test func planSaysWhenAllShouldValidate() throws {
-    func advice(bs: String, validFraction: String) throws -> String {
-      let outcome = try run([
-        "plan", "--hidden", "128", "--layers", "2", "--bs", bs, "--cores", "1", "--bandwidth", "400",
-        "--latency", "1", "--valid-fraction", validFraction,
-      ])
+    func advice(bs: String, validFraction: String, _ more: [String] = []) throws -> String {
+      let outcome = try run(
+        [
+          "plan", "--hidden", "128", "--layers", "2", "--bs", bs, "--cores", "1", "--bandwidth", "400",
+          "--latency", "1", "--valid-fraction", validFraction,
+        ] + more)
       #expect(outcome.status == 0, "\(outcome.errors)")
       return String(try #require(outcome.output.split(separator: "to run the fastest: ").last))
     }
     let much = try advice(bs: "256", validFraction: "0.5")
     #expect(much.contains("--validate all") && much.contains("of their time for rank 0"), "\(much)")
+    // Nothing that has been said already.
+    let told = try advice(bs: "256", validFraction: "0.5", ["--validate", "all"])
+    #expect(!told.contains("validat"), "\(told)")
     let little = try advice(bs: "4", validFraction: "0.001")
     #expect(!little.contains("validat"), "\(little)")
   }

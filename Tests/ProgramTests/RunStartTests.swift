@@ -65,6 +65,36 @@ import Testing
     #expect((again.cell, again.hidden, again.phase) == ("rnn", 20, preset.phase))
   }
 
+  /// Of several phases the last may become longer or shorter.
+  @Test func aRunThatGoesOnTakesOtherEpochs() throws {
+    let phases = ["--phase", "epochs=1,lr=0.01", "--phase", "epochs=1,lr=0.001"]
+    struct Config: Decodable {
+      struct Phase: Decodable { let epochs: Int }
+      let phase: [Phase]
+    }
+    let start = ["--run-dir", "phases", "--train", "text.txt", "--hidden", "24", "--bs", "8", "--quiet"]
+    #expect(try small.run(start + phases + ["--max-steps", "3"]).status == 0)
+    let outcome = try small.run(["--resume", "phases", "--epochs", "2", "--max-steps", "9999", "--quiet"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let data = try #require(FileManager.default.contents(atPath: small.directory.path("phases/config.json")))
+    #expect(try JSONDecoder().decode(Config.self, from: data).phase.map(\.epochs) == [1, 2])
+    #expect(try small.metrics("phases").filter { $0["kind"] as? String == "epoch" }.count == 3)
+    // Any other word about phases is another training.
+    let refused = try small.run(["--resume", "phases", "--epochs", "3", "--lr", "0.1", "--quiet"])
+    #expect(refused.status == 64 && refused.errors.contains("--lr"), "\(refused.errors)")
+  }
+
+  /// A rate finder's directory holds options, but no run.
+  @Test func whatIsNoRunDoesNotGoOn() throws {
+    let found = try small.run([
+      "lr-find", "--train", "text.txt", "--hidden", "8", "--steps", "3", "--run-dir", "found",
+    ])
+    #expect(found.status == 0, "\(found.errors)")
+    let outcome = try small.run(["--resume", "found"])
+    #expect(
+      outcome.status == 64 && outcome.errors.contains("that of lr-find in 'found'"), "\(outcome.errors)")
+  }
+
   /// Begun with the parameters of another run, whose vocabulary is another.
   @Test(arguments: [1, 3])
   func aRunBeginsWithAnotherRunsModel(ranks: Int) throws {
@@ -97,6 +127,37 @@ import Testing
     let wrong = try small.run([
       "--init", "first/checkpoints/best.safetensors", "--train", "other.txt", "--hidden", "25",
     ])
-    #expect(wrong.status == 65 && wrong.errorLines.count == 1, "\(wrong.errors)")
+    #expect(wrong.status == 64 && wrong.errorLines.count == 1, "\(wrong.errors)")
+    #expect(
+      wrong.errors.contains("--hidden: expected 24, as the model of --init has, found 25"), "\(wrong.errors)")
+  }
+
+  /// It says the model's sizes, or leaves them to it.
+  @Test func aConfigFileNamesTheModelToBeginWith() throws {
+    try small.train("first")
+    func begin(_ name: String, _ yaml: String) throws -> Program.Outcome {
+      small.directory.write("\(name).yaml", yaml)
+      return try small.run([
+        "--config", "\(name).yaml", "--run-dir", name, "--train", "text.txt", "--bs", "8", "--max-steps", "2",
+        "--quiet",
+      ])
+    }
+    #expect(try begin("left", "init: first\n").status == 0)
+    #expect(try begin("said", "init: first\nhidden: 24\n").status == 0)
+    let other = try begin("other", "init: first\nhidden: 23\n")
+    #expect(other.status == 64 && other.errors.contains("--hidden: expected 24"), "\(other.errors)")
+  }
+
+  /// As `eval` does.
+  @Test func aDamagedModelIsNotBegunWith() throws {
+    try small.train("first")
+    let path = small.directory.path("first/checkpoints/best.safetensors")
+    var bytes = try #require(FileManager.default.contents(atPath: path))
+    bytes[bytes.count - 5] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path))
+    let outcome = try small.run(["--init", "first", "--train", "text.txt", "--run-dir", "new"])
+    #expect(outcome.status == 65 && outcome.errors.contains("checksum"), "\(outcome.errors)")
+    let bytewise = try small.run(["--init", "first", "--unit", "byte"])
+    #expect(bytewise.status == 65, "\(bytewise.errors)")
   }
 }

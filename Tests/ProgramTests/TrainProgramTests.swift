@@ -230,6 +230,21 @@ import Training
     for bar in bars { #expect(bar.prefix { !$0.isNewline }.count < 80, "\(bar)") }
   }
 
+  /// A line of the log does not stand behind the bar.
+  @Test func linesStandByThemselvesOnATerminal() throws {
+    let command =
+      "\(Program.path("chartrain-dist")) --run-dir run --hidden 32 --max-steps 300 --verbose --checkpoint-every 30"
+    let outcome = try Program.run(
+      ["script", "-qec", command, "/dev/null"], environment: ["TERM": "xterm"],
+      currentDirectory: directory.path)
+    #expect(outcome.status == 0, "\(outcome.output)")
+    let lines = outcome.output.split(whereSeparator: \.isNewline).flatMap {
+      $0.components(separatedBy: "\r\u{1B}[K")
+    }
+    let said = lines.filter { $0.contains("debug: wrote step-") }
+    #expect(said.count > 3 && said.allSatisfy { $0.hasPrefix("chartrain-dist: debug: ") }, "\(said)")
+  }
+
   /// In a file or a batch system's log: a line after some seconds, then once a minute.
   @Test func withoutATerminalThereIsALineNowAndThen() throws {
     let program = try RunningProgram(

@@ -233,7 +233,7 @@ import Training
 
   @Test(arguments: [
     ("hiden: 3", "did you mean 'hidden'?"), ("hidden: many", "hidden"), ("cell: gnu", "unknown cell"),
-    ("epochs: 2\nphase: [{epochs: 1, lr: 1}]", "one way"), ("{", "YAML"), ("- 1", "another type"),
+    ("epochs: 2\nphase: [{epochs: 1, lr: 1}]", "one way"), ("{", "YAML"), ("- 1", "options by name"),
     ("schedule: cosine\nwarmupSteps: 3", "warmup-steps"),
     ("phase: [{epochs: 1, learningRate: 1}]", "learningRate"),
     ("phase: [{epochs: 1}]", "lr"), ("phase: []", "first phase"),

@@ -19,18 +19,49 @@ extension TrainingConfig {
   ///
   /// - Throws: ``ConfigFileError``, or `StorageError`.
   public init(file path: String) throws {
-    let bytes = try readWhole(path, limit: Self.maximumFileSize)
-    do {
-      // JSON is YAML.
-      self = try YAMLDecoder().decode(TrainingConfig.self, from: Data(bytes))
-    } catch let error as DecodingError {
-      throw ConfigFileError(path: path, problem: error.summary)
-    } catch let error as YamlError {
-      throw ConfigFileError(
-        path: path,
-        problem: "expected YAML or JSON, found: \(error)".split(separator: "\n").joined(separator: " "))
-    }
+    self = try Self.decode(TrainingConfig.self, path)
     runDir = nil
     logDir = nil
+  }
+
+  /// The names of the options that the file gives.
+  ///
+  /// - Throws: as ``init(file:)``.
+  public static func names(inFile path: String) throws -> Set<String> {
+    struct Names: Decodable {
+      let names: Set<String>
+      init(from decoder: any Decoder) throws {
+        names = Set(try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue))
+      }
+    }
+    return try decode(Names.self, path).names
+  }
+
+  private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
+    let bytes = try readWhole(path, limit: maximumFileSize)
+    do {
+      // JSON is YAML.
+      return try YAMLDecoder().decode(type, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw ConfigFileError(path: path, problem: problem(error))
+    } catch let error as YamlError {
+      throw ConfigFileError(path: path, problem: problem(error))
+    }
+  }
+
+  private static func problem(_ error: DecodingError) -> String {
+    switch error {
+    case .dataCorrupted(let context):
+      if let cause = context.underlyingError as? YamlError { return problem(cause) }
+    case .typeMismatch(_, let context) where context.codingPath.isEmpty,
+      .valueNotFound(_, let context) where context.codingPath.isEmpty:
+      return "expected options by name, such as 'hidden: 256', found none"
+    default: break
+    }
+    return error.summary
+  }
+
+  private static func problem(_ error: YamlError) -> String {
+    "expected YAML or JSON, found: \(error)".split(separator: "\n").joined(separator: " ")
   }
 }

@@ -42,8 +42,7 @@ public struct SharedText {
   public init(_ config: TrainingConfig, _ world: any World) throws {
     let prepared = try world.onRoot("reading the text") {
       let text = try PreparedText(config)
-      let split = try StreamSplit(
-        count: text.train.count, streams: config.bs, name: "the training text \(config.trainSource.name)")
+      let split = try text.split(config)
       let validSplit =
         try config.validate == .none
         ? nil
@@ -119,6 +118,14 @@ public struct SharedText {
 }
 
 extension PreparedText {
+  /// Of the training text into the config's streams.
+  ///
+  /// - Throws: `TextError` if it is too short for them.
+  func split(_ config: TrainingConfig) throws -> StreamSplit {
+    try StreamSplit(
+      count: train.count, streams: config.bs, name: "the training text \(config.trainSource.name)")
+  }
+
   /// - Throws: `TextError`, or `StorageError`.
   init(_ config: TrainingConfig) throws {
     try self.init(

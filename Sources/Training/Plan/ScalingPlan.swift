@@ -95,9 +95,9 @@ public struct ScalingPlan: Encodable, Sendable {
   /// As JSON on one line.
   public var json: String { get throws { try JSON.line(self) } }
 
-  /// The most cores that are worth it.
+  /// The most cores that are worth it, by their efficiency in whole percent.
   public var worthwhile: Row {
-    strong.last { $0.efficiency >= Self.worthwhileEfficiency } ?? strong[0]
+    strong.last { $0.efficiency > Self.worthwhileEfficiency - 0.005 } ?? strong[0]
   }
 
   /// What a plan must know of the text, on all ranks.
@@ -107,7 +107,11 @@ public struct ScalingPlan: Encodable, Sendable {
     var validCount = 0
 
     init(_ config: TrainingConfig, _ world: any World) throws {
-      let text = try world.onRoot("reading the text") { try PreparedText(config) }
+      let text = try world.onRoot("reading the text") {
+        let text = try PreparedText(config)
+        _ = try text.split(config)
+        return text
+      }
       if let text {
         (vocabularyCount, trainCount, validCount) = (
           text.vocabulary.count, text.train.count, text.valid.count

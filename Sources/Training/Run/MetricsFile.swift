@@ -53,13 +53,17 @@ public struct MetricsFile: Sendable {
   }
 
   private mutating func add(_ line: String) throws {
+    // Most lines are: one of another kind has no such words, which would be escaped in a text.
+    if line.contains(#""kind":"step""#) {
+      return steps.append(try possible(JSON.decode(StepMetrics.self, from: line)))
+    }
     struct Kind: Decodable { let kind: String }
     switch try JSON.decode(Kind.self, from: line).kind {
-    case "step": steps.append(try JSON.decode(StepMetrics.self, from: line))
-    case "epoch": epochs.append(try JSON.decode(EpochMetrics.self, from: line))
-    case "checkpoint": checkpoints.append(try JSON.decode(CheckpointMetrics.self, from: line))
+    case "step": steps.append(try possible(JSON.decode(StepMetrics.self, from: line)))
+    case "epoch": epochs.append(try possible(JSON.decode(EpochMetrics.self, from: line)))
+    case "checkpoint": checkpoints.append(try possible(JSON.decode(CheckpointMetrics.self, from: line)))
     case "rewind":
-      let rewind = try JSON.decode(RewindMetrics.self, from: line)
+      let rewind = try possible(JSON.decode(RewindMetrics.self, from: line))
       // The lines of what it has gone back from are no more in the file.
       steps.removeAll { $0.step > rewind.step }
       epochs.removeAll { $0.step > rewind.step }
@@ -67,6 +71,18 @@ public struct MetricsFile: Sendable {
     case let kind:
       if let record = try HistoryRecord(kind: kind, line: line) { history.append(record) }
     }
+  }
+
+  /// - Throws: `DecodingError` where it has numbers that no run writes, and that nobody could add up or show.
+  private func possible<Record: PlacedRecord>(_ record: Record) throws -> Record {
+    let counts = 0...(1 << 53)
+    guard counts.contains(record.step), counts.contains(record.epoch),
+      record.speed.map({ (0...1e15).contains($0) }) ?? true
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: [], debugDescription: "a number beyond all that can be"))
+    }
+    return record
   }
 
   /// The training loss up to each of ``steps``, smoothed over the whole run; nil where that step had none.
@@ -79,6 +95,19 @@ public struct MetricsFile: Sendable {
     }
   }
 }
+
+/// A line that says where in the run it belongs.
+private protocol PlacedRecord {
+  var step: Int { get }
+  var epoch: Int { get }
+  /// In characters per second, nil where it has none.
+  var speed: Double? { get }
+}
+
+extension StepMetrics: PlacedRecord { fileprivate var speed: Double? { charactersPerSecond } }
+extension EpochMetrics: PlacedRecord { fileprivate var speed: Double? { charactersPerSecond } }
+extension CheckpointMetrics: PlacedRecord { fileprivate var speed: Double? { nil } }
+extension RewindMetrics: PlacedRecord { fileprivate var speed: Double? { nil } }
 
 /// A line of `metrics.jsonl` that is not what a run writes.
 public struct MetricsError: Error, CustomStringConvertible {

@@ -28,13 +28,16 @@ public struct RateFinder {
     public let points: [Point]
     /// Where the smoothed loss falls fastest over the logarithm of the rate; nil if it never falls.
     public let steepest: Double?
-    /// A tenth of the rate with the lowest smoothed loss; nil if there is none, or if the loss fell to the end.
+    /// A tenth of the rate with the lowest smoothed loss; nil if the loss never fell, or fell to the end.
     public let minimumTenth: Double?
     /// Whether the loss was still falling at the last rate: then nobody knows how far it would have fallen.
     public let fallsAtEnd: Bool
   }
 
-  /// The first and the last rate.
+  /// What a first or last rate may be: far beyond any of use.
+  public static let possibleRates = 1e-30...1e30
+
+  /// The first and the last rate, among the ``possibleRates``.
   public let rates: ClosedRange<Double>
   public let steps: Int
 
@@ -102,7 +105,8 @@ extension RateFinder.Outcome {
     self.points = points
     self.steepest = steepest.flatMap { $0.slope < 0 ? $0.rate : nil }
     fallsAtEnd = falling.count > 1 && lowest?.step == inner.last?.step && usable.count == points.count
-    minimumTenth = fallsAtEnd ? nil : lowest.map { $0.learningRate / 10 }
+    // Of a loss that never fell the lowest is its first.
+    minimumTenth = fallsAtEnd || self.steepest == nil ? nil : lowest.map { $0.learningRate / 10 }
   }
 
   /// For people and programs to read.

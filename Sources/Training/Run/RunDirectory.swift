@@ -8,6 +8,8 @@ public struct RunDirectory: Sendable {
   public var config: String { path + "/config.json" }
   public var metrics: String { path + "/metrics.jsonl" }
   public var samples: String { path + "/samples.txt" }
+  /// Of `lr-find`, which is no run.
+  public var rateFinderCurve: String { path + "/lr-find.json" }
   public var checkpoints: String { path + "/checkpoints" }
 
   /// `name` is `last`, `previous`, `best`, `step-K` or `cycle-K`.

@@ -258,6 +258,7 @@ final class RunRecorder {
     try note(
       RewindMetrics(
         step: progress.step, epoch: progress.epoch, fromStep: fromStep, rateFactor: progress.rateFactor))
+    observer.wentBack(toStep: progress.step)
   }
 
   // MARK: The end

@@ -133,6 +133,8 @@ public protocol RunObserver: AnyObject {
   func runBegan(_ summary: RunSummary)
   /// After each step; `fraction` of the epoch's text is done.
   func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double)
+  /// The run has gone back to where it was after `step`; steps after it are going to be made anew.
+  func wentBack(toStep step: Int)
   /// Now and then, where there are several ranks.
   func ranksCompared(_ balance: RankBalance)
   /// During a validation; `fraction` of the characters to predict is done, 0 at the start.

@@ -167,6 +167,10 @@ extension RunDirectory {
     guard case .file = kind(of: config) else {
       throw OptionError(option: "resume", expected: "the directory of a run", found: "none in '\(path)'")
     }
+    guard kind(of: rateFinderCurve) == .nothing else {
+      throw OptionError(
+        option: "resume", expected: "the directory of a run", found: "that of lr-find in '\(path)'")
+    }
   }
 
   /// Whether it has come to its first checkpoint.

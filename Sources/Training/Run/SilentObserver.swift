@@ -4,6 +4,7 @@ open class SilentObserver: RunObserver {
 
   open func runBegan(_ summary: RunSummary) {}
   open func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {}
+  open func wentBack(toStep step: Int) {}
   open func ranksCompared(_ balance: RankBalance) {}
   open func validationAdvanced(fraction: Double, of characters: Int) {}
   open func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {}

@@ -8,6 +8,12 @@ public struct ShortPhase: Equatable, Sendable {
 
   public var isEmpty: Bool { self == ShortPhase() }
 
+  public var hasOnlyEpochs: Bool {
+    var rest = self
+    rest.epochs = nil
+    return rest.isEmpty
+  }
+
   /// The phase that these say, what they leave open as in `other`.
   ///
   /// - Throws: ``OptionError`` if the schedule's settings do not go together.

@@ -113,7 +113,7 @@ struct EvalCommand: CommandWithExamples {
 
   /// Standard output is for the result.
   private func evaluate(_ evaluator: Evaluator) -> (Evaluation, CharacterPredictions) {
-    var display = ProgressDisplay(on: .error, underMPI: false)
+    var display = ProgressDisplay(on: .error)
     defer { display.clear() }
     func show(_ fraction: Double) {
       let rate = fraction * Double(evaluator.characters) / max(display.elapsedSeconds, 1e-3)

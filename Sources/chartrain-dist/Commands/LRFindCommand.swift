@@ -1,6 +1,6 @@
-import Glibc
 import ArgumentParser
 import Charts
+import Glibc
 import Kernels
 import Ranks
 import Storage
@@ -48,10 +48,13 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
   @OptionGroup(title: "Console") var console: ConsoleOptions
 
   func run() throws {
-    guard firstRate > 0, firstRate.isFinite else {
-      throw OptionError(option: "from", expected: "a rate above 0", found: "\(firstRate)")
+    let possible = RateFinder.possibleRates
+    for (option, rate) in [("from", firstRate), ("to", lastRate)] where !possible.contains(rate) {
+      throw OptionError(
+        option: option, expected: "a rate from \(possible.lowerBound) to \(possible.upperBound)",
+        found: "\(rate)")
     }
-    guard lastRate > firstRate, lastRate.isFinite else {
+    guard lastRate > firstRate else {
       throw OptionError(
         option: "to", expected: "a rate above the first, \(firstRate)", found: "\(lastRate)")
     }
@@ -67,7 +70,7 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
     try runOnRanks { world in
       setOpenBLASThreads(given.threads)
       world.set(given.stallLimits)
-      let config = try initialModel.shape(given, unless: training.model, world)
+      let config = try initialModel.shape(given, training, world)
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }
@@ -77,7 +80,7 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
       let directory = try world.onRoot { try RunDirectory(creating: config.runDir, with: config) }
       let finder = RateFinder(
         rates: firstRate...lastRate, steps: steps ?? max(2, trainer.nominalStepsPerEpoch))
-      var progress = config.quiet ? nil : try ProgressDisplay.onRoot(of: world)
+      var progress = config.quiet ? nil : ProgressDisplay.onRoot(of: world)
       let outcome = try finder.run(trainer) { point in
         progress?.show(
           "lr-find", fraction: Double(point.step) / Double(finder.steps),
@@ -102,7 +105,7 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
           name: "loss",
           points: outcome.points.compactMap { point in point.smoothedLoss.map { (point.learningRate, $0) } })
       ], marks: marks)
-    try writeAtomically(to: directory.path + "/lr-find.json") { try $0.write(data) }
+    try writeAtomically(to: directory.rateFinderCurve) { try $0.write(data) }
     try writeAtomically(to: directory.path + "/lr-find.svg") { try $0.write(chart.svg) }
     if quiet { return }
     for (name, rate) in [("steepest descent", outcome.steepest), ("minimum / 10", outcome.minimumTenth)] {

@@ -10,7 +10,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
     abstract:
       "Predict the speed of training on 1 to \(ScalingPlan.maximumRanks) ranks, and say how many are best.",
     discussion: """
-      Takes the options of train that make a step, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, half a second each. What other \
+      Takes the options of train that make a step, and writes no files. It measures steps with fewer and fewer streams on the cores of this host, for a moment each. What other \
       hosts would add follows from the network between them: measured, where one rank is started on each, or as --bandwidth and \
       --latency say; with neither, and one process, one host is all there is. Gradients are taken to be added up along the tree (--blocks at least the number of ranks).
       """)
@@ -78,7 +78,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       world.set(config.stallLimits)
       try world.onRoot { try checkPlaces(world.hosts) }
       let cores = try world.allGather(self.cores ?? available).min()!
-      var progress = json ? nil : try ProgressDisplay.onRoot(of: world)
+      var progress = json ? nil : ProgressDisplay.onRoot(of: world)
       let plan = try ScalingPlan(config, cores: cores, network: network, world) {
         progress?.show("measuring", fraction: $0, detail: "")
       }
@@ -110,7 +110,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
     let worthwhile = plan.worthwhile
     var page = """
       model     \(config.cell.name) \(config.layers)x\(config.hidden): \(fixed(Double(plan.gradientBytes) * 1e-6, plan.gradientBytes < 10_000_000 ? 3 : 1)) MB of gradient in each step
-      host      \(plan.cores) cores, measured
+      host      \(counted(plan.cores, "core")), measured
       network   \(network)
 
       The same \(config.bs) streams on all (strong scaling):
@@ -129,7 +129,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
         + "\(places(worthwhile.shape)), \(grouped(Int(worthwhile.charactersPerSecond))) characters/s"
     }
     page += "\nto run the fastest: \(command(plan, config))"
-    if Self.wantsAllToValidate(plan) {
+    if Self.wantsAllToValidate(plan, config) {
       page +=
         "\nwith --validate rank0 ranks would wait \(fixed(plan.idleFraction * 100, 0)) % of their time for rank 0 to validate"
     }
@@ -165,7 +165,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
     let options = [
       shape.threads == 1 ? nil : "--threads \(shape.threads)",
       config.blocks.isMultiple(of: shape.ranks) ? nil : "--blocks \(shape.ranks)",
-      Self.wantsAllToValidate(plan) ? "--validate all" : nil,
+      Self.wantsAllToValidate(plan, config) ? "--validate all" : nil,
     ]
     let slots =
       shape.hosts == 1
@@ -173,8 +173,8 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
     return ([start, "..."] + options.compactMap { $0 }).joined(separator: " ") + slots
   }
 
-  private static func wantsAllToValidate(_ plan: ScalingPlan) -> Bool {
-    plan.idleFraction > ScalingPlan.tolerableIdleFraction
+  private static func wantsAllToValidate(_ plan: ScalingPlan, _ config: TrainingConfig) -> Bool {
+    config.validate == .rank0 && plan.idleFraction > ScalingPlan.tolerableIdleFraction
   }
 }
 

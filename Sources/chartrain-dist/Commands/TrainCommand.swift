@@ -40,6 +40,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
 
   func run() throws {
     let config = options.files.resume == nil ? try options.config() : nil
+    if options.steps.ranks.printPlacement { throw CleanExit.message(try options.placementGoingOn()) }
     if (config ?? options.files.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     SignalRequests.install()
     try runOnRanks(stallLimits(config)) { world in
@@ -50,7 +51,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
       if let profile { try world.onRoot { try checkCanWrite(profile, besides: start.config.runDir) } }
-      let observer = options.observer(start.config, try ProgressDisplay.onRoot(of: world), logger)
+      let observer = options.observer(start.config, ProgressDisplay.onRoot(of: world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
       SignalRequests.begin()

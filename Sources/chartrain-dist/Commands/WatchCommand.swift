@@ -33,12 +33,12 @@ struct WatchCommand: CommandWithExamples {
       throw OptionError(option: "every", expected: "0.1 to 3600 seconds", found: "\(every)")
     }
     var run = try PastRun(path: directory)
-    let isLive = !once && Terminal.shows(underMPI: false)
+    let isLive = !once && Terminal.canDraw()
     while true {
       // Asked before it is drawn: the last picture is that of a run that has ended.
       let goesOn = run.isGoingOn
       try run.update()
-      let page = RunView(run, columns: isLive ? Terminal.columns(underMPI: false) : 80).page
+      let page = RunView(run, columns: isLive ? Terminal.columns() : 80).page
       // From the top of the terminal, whatever was below wiped out.
       Terminal.write((isLive ? "\u{1B}[H\u{1B}[2J" : "") + page + "\n")
       guard isLive, goesOn else { return }
@@ -57,11 +57,11 @@ private struct RunView {
 
   init(_ run: PastRun, columns: Int) {
     self.run = run
-    self.columns = max(40, columns)
+    self.columns = max(20, columns)
   }
 
   var page: String {
-    ([title, position] + troubles + chart + epochLines + sample).map { String($0.prefix(columns)) }.joined(
+    ([title, position] + troubles + chart + epochLines + sample).map { $0.cut(to: columns) }.joined(
       separator: "\n")
   }
 

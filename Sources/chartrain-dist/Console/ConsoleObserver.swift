@@ -1,4 +1,5 @@
 import CharModel
+import Charts
 import FoundationEssentials
 import Glibc
 import Training
@@ -60,6 +61,9 @@ final class ConsoleObserver: RunObserver {
       detail: "loss \(smoothedLoss.map { fixed($0, 4) } ?? "-")  \(grouped(Int(rate))) chars/s",
       remark: balance)
   }
+
+  /// A warning says so.
+  func wentBack(toStep step: Int) {}
 
   func ranksCompared(_ balance: RankBalance) {
     self.balance = balance.summary

@@ -81,20 +81,6 @@ extension String {
     TokenWriter.visible(self).split(separator: "\n").joined(separator: " ")
   }
 
-  /// As lines of at most `width` columns, which end at spaces; a word that is longer is broken.
-  func broken(width: Int) -> [String] {
-    var lines: [String] = []
-    var rest = self[...]
-    while let end = rest.index(rest.startIndex, offsetBy: width, limitedBy: rest.endIndex),
-      end < rest.endIndex
-    {
-      let space = rest[...end].lastIndex(of: " ").flatMap { $0 > rest.startIndex ? $0 : nil }
-      lines.append(String(rest[..<(space ?? end)]))
-      rest = rest[(space.map { rest.index(after: $0) } ?? end)...]
-    }
-    return lines + [String(rest)]
-  }
-
   /// With spaces before it, at least `width` columns wide.
   func leftPadded(_ width: Int) -> String {
     String(repeating: " ", count: max(0, width - count)) + self

@@ -14,6 +14,8 @@ final class ObserverGroup: RunObserver {
     }
   }
 
+  func wentBack(toStep step: Int) { for observer in observers { observer.wentBack(toStep: step) } }
+
   func ranksCompared(_ balance: RankBalance) {
     for observer in observers { observer.ranksCompared(balance) }
   }

@@ -4,8 +4,7 @@ import Ranks
 /// Says how far something has come: on a terminal by one line at its bottom, redrawn a few times a second; elsewhere by a line now and then.
 struct ProgressDisplay {
   private let stream: Terminal.Stream
-  /// The terminal's columns, nil without one.
-  let columns: Int?
+  private let isTerminal: Bool
   private let clock = ContinuousClock()
   private var started: ContinuousClock.Instant
   private var shown: ContinuousClock.Instant?
@@ -19,18 +18,17 @@ struct ProgressDisplay {
   /// In seconds: before it nothing is foretold.
   private static let soon = 0.5
 
-  init(on stream: Terminal.Stream = .output, underMPI: Bool) {
+  init(on stream: Terminal.Stream = .output) {
     self.stream = stream
-    let isTerminal = Terminal.shows(stream, underMPI: underMPI)
-    columns = isTerminal ? Terminal.columns(stream, underMPI: underMPI) : nil
+    isTerminal = Terminal.canDraw(on: stream)
     started = clock.now
   }
 
   /// That of rank 0; the others have none.
-  static func onRoot(of world: any World) throws -> ProgressDisplay? {
-    let underMPI = try Launch(environment: ProcessInfo.processInfo.environment).isMPI
-    return world.isRoot ? ProgressDisplay(underMPI: underMPI) : nil
-  }
+  static func onRoot(of world: any World) -> ProgressDisplay? { world.isRoot ? ProgressDisplay() : nil }
+
+  /// The terminal's columns, which may change; nil without one.
+  var columns: Int? { isTerminal ? Terminal.columns(stream) : nil }
 
   var elapsedSeconds: Double { (clock.now - started) / .seconds(1) }
 
@@ -68,17 +66,17 @@ struct ProgressDisplay {
     let lines = [bar(20) + whole, bar(10) + whole, whole, bar(10) + withoutRemark, withoutRemark]
       .map { "\(label) \($0)" }
     let fitting = lines.first { $0.count < columns } ?? lines.last!
-    Terminal.write("\r\u{1B}[K" + fitting.prefix(max(1, columns - 1)), to: stream)
+    Terminal.drawBar(String(fitting.prefix(max(1, columns - 1))), on: stream)
   }
 
   private func isTime(_ now: ContinuousClock.Instant) -> Bool {
-    if columns != nil { return shown.map { now - $0 >= Self.intervalOfBar } ?? true }
+    if isTerminal { return shown.map { now - $0 >= Self.intervalOfBar } ?? true }
     return shown.map { now - $0 >= Self.intervalOfLines } ?? (now - started >= Self.untilFirstLine)
   }
 
   /// Takes the line away from a terminal, so that something else can be written.
   mutating func clear() {
-    if columns != nil, shown != nil { Terminal.write("\r\u{1B}[K", to: stream) }
+    if isTerminal { Terminal.clearBar() }
     shown = nil
   }
 }

@@ -1,4 +1,5 @@
 import CharModel
+import Charts
 import EventFiles
 import FoundationEssentials
 import Glibc
@@ -44,7 +45,7 @@ final class TensorBoardObserver: SilentObserver {
   override func stepEnded(_ metrics: StepMetrics, smoothedLoss: Double?, fraction: Double) {
     lastStep = metrics.step
     unwritten = (metrics, smoothedLoss)
-    largestNorm = [largestNorm, metrics.gradientNorm].compactMap { $0 }.max()
+    if let norm = metrics.gradientNorm { largestNorm = max(largestNorm ?? norm, norm) }
     if let written, clock.now - written < Self.pause { return }
     written = clock.now
     writeLastStep()
@@ -60,6 +61,11 @@ final class TensorBoardObserver: SilentObserver {
         ("gradient/norm", largestNorm), ("speed/characters_per_second", metrics.charactersPerSecond),
       ], step: metrics.step)
     largestNorm = nil
+  }
+
+  override func wentBack(toStep step: Int) {
+    (lastStep, unwritten, largestNorm) = (step, nil, nil)
+    write([.start(step: step + 1, time: Date())])
   }
 
   override func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {

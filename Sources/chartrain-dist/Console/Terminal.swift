@@ -1,5 +1,8 @@
 import FoundationEssentials
 import Glibc
+import Ranks
+import Storage
+import Synchronization
 
 /// The user's terminal, if there is one.
 enum Terminal {
@@ -11,29 +14,63 @@ enum Terminal {
 
   /// Writes at once.
   static func write(_ text: String, to stream: Stream = .output) { write(Array(text.utf8), to: stream) }
-  static func write(_ bytes: [UInt8], to stream: Stream = .output) { writeAll(bytes, to: stream.rawValue) }
+  static func write(_ bytes: [UInt8], to stream: Stream = .output) { writeAll(bytes, to: stream) }
 
   /// Writes one line to standard error at once, in one piece, so that lines of several ranks do not mix.
-  static func writeError(_ line: String) { write(line + "\n", to: .error) }
+  static func writeError(_ line: String) {
+    clearBar()
+    write(line + "\n", to: .error)
+  }
+
+  // MARK: A line that is drawn anew
+
+  /// Where there is one. Lines may come from several threads.
+  private static let bar = Mutex<Stream?>(nil)
+
+  /// Draws `text` in the terminal's last line, over what has been drawn there before.
+  static func drawBar(_ text: String, on stream: Stream) {
+    bar.withLock {
+      $0 = stream
+      write("\r\u{1B}[K" + text, to: stream)
+    }
+  }
+
+  /// Takes it away, so that something else can be written.
+  static func clearBar() {
+    bar.withLock {
+      if let stream = $0 { write("\r\u{1B}[K", to: stream) }
+      $0 = nil
+    }
+  }
+
+  // MARK: What there is
+
+  /// Whether Open MPI has started this process.
+  private static let isUnderMPI =
+    (try? Launch(environment: ProcessInfo.processInfo.environment).isMPI) == true
 
   /// Whether what this process writes to `stream` ends on a terminal.
   ///
   /// Under mpirun each rank's output is a pseudo-terminal whatever mpirun's own output is, so that one counts: the
   /// nearest mpirun above this process, if it runs on this machine.
-  static func shows(_ stream: Stream = .output, underMPI: Bool) -> Bool {
-    guard ProcessInfo.processInfo.environment["TERM"] != "dumb" else { return false }
-    return underMPI ? launcherTerminal(of: stream) != nil : isatty(stream.rawValue) == 1
+  static func isTerminal(_ stream: Stream = .output) -> Bool {
+    isUnderMPI ? launcherTerminal(of: stream) != nil : isatty(stream.rawValue) == 1
   }
 
-  /// Whether this process, without mpirun, may colour its output. See https://no-color.org.
+  /// Whether lines can be drawn anew there.
+  static func canDraw(on stream: Stream = .output) -> Bool {
+    ProcessInfo.processInfo.environment["TERM"] != "dumb" && isTerminal(stream)
+  }
+
+  /// Whether this process may colour its output. See https://no-color.org.
   static var allowsColors: Bool {
     let isUnwanted = ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
-    return !isUnwanted && shows(underMPI: false)
+    return !isUnwanted && canDraw()
   }
 
   /// The terminal's width in columns, 80 where it does not say.
-  static func columns(_ stream: Stream = .output, underMPI: Bool) -> Int {
-    let path = underMPI ? launcherTerminal(of: stream) : nil
+  static func columns(_ stream: Stream = .output) -> Int {
+    let path = isUnderMPI ? launcherTerminal(of: stream) : nil
     let descriptor = path.map { open($0, O_WRONLY | O_NOCTTY) } ?? stream.rawValue
     defer { if path != nil { close(descriptor) } }
     var size = winsize()
@@ -62,15 +99,32 @@ enum Terminal {
     return nil
   }
 
-  private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+  // MARK: Writing
+
+  /// What was wrong where standard output has not taken everything.
+  private static let failure = Mutex<Int32?>(nil)
+
+  /// For commands whose result is what they write.
+  ///
+  /// - Throws: `StorageError` if standard output has not taken all of it.
+  static func checkOutput() throws {
+    // Whatever the standard library still holds.
+    if fflush(nil) != 0 { failure.withLock { $0 = $0 ?? errno } }
+    if let code = failure.withLock({ $0 }) { throw StorageError("write", "standard output", code: code) }
+  }
+
+  private static func writeAll(_ bytes: [UInt8], to stream: Stream) {
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes {
-        Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written)
+        Glibc.write(stream.rawValue, $0.baseAddress! + written, bytes.count - written)
       }
       if count < 0, errno == EINTR { continue }
-      // Whatever else is wrong with the terminal, there is nowhere to say so.
-      if count <= 0 { return }
+      if count <= 0 {
+        // Where nobody reads what is wrong, there is nowhere to say so.
+        if stream == .output { failure.withLock { $0 = errno } }
+        return
+      }
       written += count
     }
   }

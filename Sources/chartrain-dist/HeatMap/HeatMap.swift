@@ -40,7 +40,7 @@ struct HeatMap {
 
   /// The character itself, unless it is white, a control character or part of one.
   private func name(of token: UInt16) -> String {
-    guard let textUnit = vocabulary.unit(of: token) else { return "<unk>" }
+    guard let textUnit = vocabulary.unit(of: token) else { return Vocabulary.specials[Int(min(token, 1))] }
     switch textUnit {
     case .end: return "<eos>"
     case TextUnit(0x0A): return "\\n"
@@ -103,9 +103,9 @@ struct HeatMap {
         spans += "<i\(anchor)>\(shown)</i>"
       } else {
         let bits = Double(nats) / M_LN2
-        let title = "\(fixed(bits, 2)) bits" + (count == 1 ? otherThan(index) : "")
+        let cost = "\(fixed(bits, 2)) bits" + (count == 1 ? otherThan(index) : "")
         spans +=
-          "<i\(anchor) class=b\(Int(max(0, min(7, bits)))) title=\"\(title.escapedForMarkup)\">\(shown)</i>"
+          "<i\(anchor) class=b\(Int(max(0, min(7, bits)))) data-cost=\"\(cost.escapedForMarkup)\">\(shown)</i>"
       }
       (nats, count, anchor) = (0, 0, "")
     }

@@ -16,16 +16,17 @@ struct InitialModelOption: ParsableArguments {
     config.initialModel = path ?? config.initialModel
   }
 
-  /// `config` with the cell and the sizes of the model to begin with, unless `model` gives others.
+  /// `config` with the cell and the sizes of the model to begin with, if it has one.
   ///
-  /// - Throws: `AgreedFailure` on all ranks where the file is at fault; `RankError`.
-  func shape(_ config: TrainingConfig, unless model: ModelOptions, _ world: any World) throws
-    -> TrainingConfig
-  {
-    guard path != nil else { return config }
+  /// - Throws: `AgreedFailure` on all ranks where the file, or a size among `steps`, is at fault; `RankError`.
+  func shape(_ config: TrainingConfig, _ steps: StepOptions, _ world: any World) throws -> TrainingConfig {
+    var given = steps.model.shapeGiven
+    // What a file of options says beside its own 'init'.
+    if path == nil, config.initialModel != nil, let file = steps.base.config {
+      try world.onAll { given.formUnion(try TrainingConfig.names(inFile: file)) }
+    }
     var shaped = config
-    try shaped.takeShapeOfInitialModel(world)
-    model.apply(to: &shaped)
+    try shaped.takeShapeOfInitialModel(given: given, world)
     return shaped
   }
 }

@@ -50,6 +50,15 @@ struct ModelOptions: ParsableArguments {
 
   private static let standard = TrainingConfig()
 
+  /// The names of the options given that are part of a model's shape.
+  var shapeGiven: Set<String> {
+    let given = [
+      ("cell", cell != nil), ("layers", layers != nil), ("hidden", hidden != nil),
+      ("embedding", embedding != nil),
+    ]
+    return Set(given.filter(\.1).map(\.0))
+  }
+
   func apply(to config: inout TrainingConfig) {
     config.cell = cell ?? config.cell
     config.layers = layers ?? config.layers

@@ -67,7 +67,14 @@ struct RankOptions: ParsableArguments {
     transform: Number.real)
   var stallTimeout: Double?
 
+  /// For the launchers, which place ranks by these: says them, and does nothing else.
+  @Flag(help: .hidden)
+  var printPlacement = false
+
   private static let standard = TrainingConfig()
+
+  /// Threads and blocks, which may come from a preset, a config file or an earlier run.
+  func placement(_ config: TrainingConfig) -> String { "\(config.threads) \(config.blocks)" }
 
   func apply(to config: inout TrainingConfig) {
     config.reduce = reduce ?? config.reduce

@@ -109,7 +109,7 @@ struct SampleDisplayOptions: ParsableArguments {
   var raw = false
 
   func validate() throws {
-    if raw, isatty(STDOUT_FILENO) == 1 {
+    if raw, Terminal.isTerminal() {
       throw ValidationError("--raw: expected an output that is no terminal, such as a file")
     }
     if raw, color == .always {

@@ -13,19 +13,20 @@ struct StepOptions: ParsableArguments {
   ///
   /// - Parameter applyOthers: sets what other options say.
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
-  func config(_ applyOthers: (inout TrainingConfig) -> Void = { _ in }) throws -> TrainingConfig {
+  func config(_ applyOthers: (inout TrainingConfig) throws -> Void = { _ in }) throws -> TrainingConfig {
     var config = try base.base()
-    try apply(to: &config)
-    applyOthers(&config)
+    apply(to: &config)
+    try applyOthers(&config)
     try config.checkValues()
+    if ranks.printPlacement { throw CleanExit.message(ranks.placement(config)) }
     return config
   }
 
   /// Sets what is given.
-  func apply(to config: inout TrainingConfig) throws {
+  func apply(to config: inout TrainingConfig) {
     text.apply(to: &config)
     model.apply(to: &config)
-    try optimization.apply(to: &config)
+    optimization.apply(to: &config)
     ranks.apply(to: &config)
   }
 }

@@ -6,6 +6,7 @@ import Training
 /// All options of a run.
 struct TrainingOptions: ParsableArguments {
   @OptionGroup var steps: StepOptions
+  @OptionGroup(title: "Training") var schedule: ScheduleOptions
   @OptionGroup(title: "Model") var initialModel: InitialModelOption
   @OptionGroup(title: "Files") var files: FileOptions
   @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
@@ -23,12 +24,16 @@ struct TrainingOptions: ParsableArguments {
   ///
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
   func config() throws -> TrainingConfig {
-    try steps.config(applyOthers)
+    try steps.config {
+      try schedule.apply(to: &$0)
+      applyOthers(to: &$0)
+    }
   }
 
-  /// Sets what is given.
-  func apply(to config: inout TrainingConfig) throws {
-    try steps.apply(to: &config)
+  /// Sets what is given for a run that goes on.
+  private func applyGoingOn(to config: inout TrainingConfig) throws {
+    steps.apply(to: &config)
+    try schedule.applyGoingOn(to: &config)
     applyOthers(to: &config)
   }
 
@@ -39,15 +44,22 @@ struct TrainingOptions: ParsableArguments {
     console.apply(to: &config)
   }
 
+  /// What ``RankOptions/printPlacement`` asks for.
+  func placementGoingOn() throws -> String {
+    var config = files.savedConfig ?? TrainingConfig()
+    try applyGoingOn(to: &config)
+    return steps.ranks.placement(config)
+  }
+
   /// A new run with `config`, or without any the run that `--resume` names, with what else is given.
   ///
   /// - Throws: `AgreedFailure`; `RankError`.
   func start(_ config: TrainingConfig?, _ world: any World) throws -> RunStart {
-    if let config { return RunStart(try initialModel.shape(config, unless: steps.model, world)) }
+    if let config { return RunStart(try initialModel.shape(config, steps, world)) }
     var given = TrainingConfig()
     console.apply(to: &given)
     let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
-    return try RunStart(resuming: files.resume!, world, logger, apply)
+    return try RunStart(resuming: files.resume!, world, logger, applyGoingOn)
   }
 
   /// Whoever shows the run, in the console (with `progress`, if it may) and in TensorBoard's file, as `config` says.

@@ -398,14 +398,14 @@
     }
 
     /// Whether a value counts for the range: that of the first steps, which fall fast, would leave no room for the others.
-    counts(point) {
-      const [first, last] = this.zoom.full;
-      return this.isVisible(point) && (!this.skipsStart || this.isLog || !this.zoom.isFull || point.x >= first + 0.1 * (last - first));
+    counts(point, line) {
+      const [first, last] = [line.points[0].x, line.points.at(-1).x];
+      return this.isVisible(point) && (!this.skipsStart || this.isLog || !this.zoom.isFull || line.kind === "points" || point.x >= first + 0.1 * (last - first));
     }
 
     /// Sets the place of the axes, and `x` and `y`, which map to it.
     scale(width, height) {
-      const values = this.shown.flatMap((line) => line.kind === "level" ? [line.y] : line.points.filter((p) => this.counts(p)).map((p) => p.y));
+      const values = this.shown.flatMap((line) => line.kind === "level" ? [line.y] : line.points.filter((p) => this.counts(p, line)).map((p) => p.y));
       const range = paddedRange(values, { isLog: this.isLog, fromZero: this.fromZero });
       this.yTicks = (this.isLog ? logTicks : linearTicks)(range, height > 300 ? 8 : 6);
       this.yTexts = tickTexts(this.yTicks, this.isLog);
