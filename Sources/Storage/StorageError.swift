@@ -13,7 +13,7 @@ public struct StorageError: Error, CustomStringConvertible {
     self.errno = errno
   }
 
-  /// - Parameter code: as C's `errno`.
+  /// With an error number of C's, such as `errno`.
   public init(_ operation: String, _ path: String, code: Int32) {
     self.init(operation, path, Errno(rawValue: code))
   }

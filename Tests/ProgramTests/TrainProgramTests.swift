@@ -239,7 +239,7 @@ import Training
       currentDirectory: directory.path)
     #expect(outcome.status == 0, "\(outcome.output)")
     let lines = outcome.output.split(whereSeparator: \.isNewline).flatMap {
-      $0.components(separatedBy: "\r\u{1B}[K")
+      $0.components(separatedBy: "\u{1B}[K")
     }
     let said = lines.filter { $0.contains("debug: wrote step-") }
     #expect(said.count > 3 && said.allSatisfy { $0.hasPrefix("chartrain-dist: debug: ") }, "\(said)")

@@ -656,7 +656,7 @@
     const { best, epochs, speed, ranks } = run;
     const over = best ? overEntropy(run, best.validLoss) : none;
     const lossNote = best
-      ? [`epoch ${grouped(best.epoch)} of ${grouped(epochs.at(-1).epoch)}`,
+      ? [`epoch ${grouped(best.epoch)} of ${grouped(epochs.at(-1).epoch)} made`,
         Number.isFinite(best.bitsPerCharacter) && `${lossText(best.bitsPerCharacter)} bits per character`,
         over !== none && `${over} over the true entropy`].filter(Boolean).join(" · ")
       : epochs.length ? "not validated" : "no epoch is over yet";
@@ -936,7 +936,7 @@
         row("model", (run) => summaryOf(run, "model")),
         row("best validation loss", (run) => run === best
           ? [element("strong", {}, lossText(run.best.validLoss)), element("span", { class: "tag" }, "best")] : lossText(run.best?.validLoss)),
-        row("at epoch", (run) => (run.best ? `${grouped(run.best.epoch)} of ${grouped(run.epochs.at(-1).epoch)}` : none)),
+        row("at epoch", (run) => (run.best ? `${grouped(run.best.epoch)} of ${grouped(run.epochs.at(-1).epoch)} made` : none)),
         row("characters/s, median", (run) => grouped(run.speed)),
         row("training time", (run) => duration(run.seconds)),
         row("state", (run) => run.state ?? none),
