@@ -63,8 +63,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       resources: [
-        "Report/page.html", "Report/page.css", "Report/page.js", "HeatMap/heatmap.html",
-        "HeatMap/heatmap.css",
+        "Report/page.html", "Report/page.css", "Report/elements.js", "Report/scales.js", "Report/charts.js",
+        "Report/run.js",
+        "Report/page.js", "HeatMap/heatmap.html", "HeatMap/heatmap.css",
       ]
       .map { .embedInCode($0) }),
 

@@ -147,6 +147,15 @@ import Training
     #expect(try stepSeconds(latency: "10") < 0.5)
   }
 
+  /// As a run does.
+  @Test func planRefusesATextThatIsTooShort() throws {
+    directory.write("short", "too short")
+    let outcome = try run(["plan", "--train", "short", "--bs", "64"])
+    #expect(
+      outcome.status == 65 && outcome.errors.contains("64 streams need at least 128 characters"),
+      "\(outcome.errors)")
+  }
+
   /// Where many ranks would wait long for one.
   @Test func planSaysWhenAllShouldValidate() throws {
     func advice(bs: String, validFraction: String, _ more: [String] = []) throws -> String {

@@ -36,7 +36,7 @@ public struct CharacterPredictions: Sendable {
 
   private static func indexOfLargest(_ x: Vector) -> UInt16 {
     var best = 0
-    for index in 1..<max(1, x.count) where x[index] > x[best] { best = index }
+    for index in 1..<x.count where x[index] > x[best] { best = index }
     return UInt16(best)
   }
 }

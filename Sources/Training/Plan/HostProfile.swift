@@ -40,6 +40,7 @@ public struct HostProfile: Sendable {
 
   let times: [Work: Times]
 
+  /// As measured, here or elsewhere.
   public init(_ times: [Work: Times]) { self.times = times }
 
   /// How long to measure each kind of work, beyond the first steps.

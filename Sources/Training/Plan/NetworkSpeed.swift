@@ -13,6 +13,8 @@ public struct NetworkSpeed: Codable, Equatable, Sendable {
 
   /// What ``overlap`` is where nobody has measured it: that of TCP at 1 Gbit/s is higher, that at 10 Gbit/s lower.
   public static let usualOverlap = 0.5
+  /// Of TCP between hosts of one room.
+  public static let usualLatencySeconds = 50e-6
 
   public init(latencySeconds: Double, bytesPerSecond: Double, overlap: Double = Self.usualOverlap) {
     self.latencySeconds = latencySeconds

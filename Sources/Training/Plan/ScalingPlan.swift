@@ -149,7 +149,7 @@ extension ScalingPlan {
     }
 
     /// Those of all ranks together: as the user wants them, or as many as ranks where ranks do not divide them.
-    func blocks(wanted: Int) -> Int { wanted.isMultiple(of: ranks) ? wanted : ranks }
+    public func blocks(wanted: Int) -> Int { wanted.isMultiple(of: ranks) ? wanted : ranks }
 
     /// A part of one host, a whole one, and several; with a rank for each core, and with fewer that have threads.
     ///

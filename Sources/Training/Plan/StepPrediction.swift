@@ -12,6 +12,11 @@ public struct StepPrediction {
   /// Of each layer's part of the gradient.
   private let chunkBytes: [Double]
 
+  /// - Parameters:
+  ///   - config: bs, bptt and blocks of it count.
+  ///   - layout: of the model's parameters.
+  ///   - profile: of one host, with all the work that ``row(_:streams:)`` is going to be asked about.
+  ///   - network: between hosts; nil where there is only one.
   public init(
     _ config: TrainingConfig, _ layout: ParameterLayout, _ profile: HostProfile, _ network: NetworkSpeed?
   ) {
@@ -28,6 +33,11 @@ public struct StepPrediction {
     one.forward / Double(config.bs * config.bptt * threads) * Double(characters)
   }
 
+  /// What a step takes.
+  ///
+  /// - Parameters:
+  ///   - shape: whose work on a host has been measured.
+  ///   - streams: of all ranks together.
   public func row(_ shape: ScalingPlan.Shape, streams: Int) -> ScalingPlan.Row {
     let work = shape.hostWork(streams: streams, blocks: config.blocks)
     let host = profile.times[work]!

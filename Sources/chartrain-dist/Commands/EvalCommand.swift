@@ -67,6 +67,7 @@ struct EvalCommand: CommandWithExamples {
     let source = TextSource.path(data)
     let tokens = try read(source, checkpoint)
     let streams = streams(checkpoint, tokens)
+    let leftOver = tokens.count % streams
     let evaluator = try Evaluator(
       try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
       learningRate: dynamic.map(Float.init), Compute(.fastest))
@@ -78,7 +79,7 @@ struct EvalCommand: CommandWithExamples {
     let passages =
       wantsPassages
       ? SurprisingPassage.worst(predictions.losses, count: surprising ?? Self.passagesOnPage) : []
-    let facts = facts(evaluation, streams: streams, leftOver: tokens.count % streams)
+    let facts = facts(evaluation, streams: streams, leftOver: leftOver)
     if let heatmap {
       try write(
         map, to: heatmap, [("model", checkpoint.file.path)] + facts, passages, of: source)
@@ -88,7 +89,7 @@ struct EvalCommand: CommandWithExamples {
       return print(
         try evaluation.jsonLine(
           streams: streams, unknownCharacters: tokens.unknownCount,
-          charactersLeftOver: tokens.count % streams, dynamicRate: dynamic, passages: asked))
+          charactersLeftOver: leftOver, dynamicRate: dynamic, passages: asked))
     }
     show(facts, asked)
   }

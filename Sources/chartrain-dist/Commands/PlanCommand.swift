@@ -36,7 +36,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What a small message takes there, above 0; needs --bandwidth. Default: \(fixed(usualLatency, 0)).",
+      "What a small message takes there, above 0; needs --bandwidth. Default: \(fixed(NetworkSpeed.usualLatencySeconds * 1e6, 0)).",
       valueName: "microseconds"),
     transform: Number.real)
   var latency: Double?
@@ -52,9 +52,6 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
   var json = false
 
   @OptionGroup var training: StepOptions
-
-  /// Of TCP between hosts of one room, in microseconds.
-  private static let usualLatency = 50.0
 
   func run() throws {
     try check("bandwidth", bandwidth, "Gbit/s")
@@ -72,7 +69,9 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       throw OptionError(option: "gemm", expected: "simd for plan", found: "\(config.gemm)")
     }
     let network = bandwidth.map {
-      NetworkSpeed(latencySeconds: (latency ?? Self.usualLatency) * 1e-6, bytesPerSecond: $0 * 1e9 / 8)
+      NetworkSpeed(
+        latencySeconds: latency.map { $0 * 1e-6 } ?? NetworkSpeed.usualLatencySeconds,
+        bytesPerSecond: $0 * 1e9 / 8)
     }
     try runOnRanks { world in
       world.set(config.stallLimits)
@@ -164,7 +163,8 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       : "launch/cluster HOSTFILE"
     let options = [
       shape.threads == 1 ? nil : "--threads \(shape.threads)",
-      config.blocks.isMultiple(of: shape.ranks) ? nil : "--blocks \(shape.ranks)",
+      shape.blocks(wanted: config.blocks) == config.blocks
+        ? nil : "--blocks \(shape.blocks(wanted: config.blocks))",
       Self.wantsAllToValidate(plan, config) ? "--validate all" : nil,
     ]
     let slots =
