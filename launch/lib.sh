@@ -174,10 +174,8 @@ prepare_hosts() {
   done
 }
 
-# Where all ranks are on this machine, none need listen for others on the network.
-keep_off_network() {
-  export OMPI_MCA_btl=${OMPI_MCA_btl-self,vader} OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}
-}
+# Where all ranks are on this machine, mpirun need not listen for others on the network; the ranks see to themselves.
+keep_off_network() { export OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include-lo}; }
 
 # Sets 'threads', those of each rank, and 'blocks', along which gradients are added up, to what the program makes of the arguments $@: options, a preset, a
 # config file, an earlier run. For a command without ranks, or arguments that the program is going to refuse, one of each.
