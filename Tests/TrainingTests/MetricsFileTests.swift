@@ -37,6 +37,16 @@ import Training
     #expect(metrics.rewinds.count == 1)
   }
 
+  /// Nobody could add these up, or show them.
+  @Test(arguments: [
+    (#""step":2"#, #""step":-9223372036854775808"#), (#""epoch":1"#, #""epoch":9223372036854775807"#),
+    (#""charactersPerSecond":1"#, #""charactersPerSecond":1e300"#),
+  ])
+  func numbersThatNoRunWritesAreRefused(good: String, bad: String) throws {
+    write([step(1), step(2).replacingOccurrences(of: good, with: bad)])
+    #expect { try MetricsFile(directory: directory.path) } throws: { ($0 as? MetricsError)?.line == 2 }
+  }
+
   @Test func aLineThatIsNoneIsNamed() {
     write([step(1), "{}\n"])
     #expect { try MetricsFile(directory: directory.path) } throws: { "\($0)".contains("line 2") }
