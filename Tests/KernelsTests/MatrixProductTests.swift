@@ -6,7 +6,7 @@ import Testing
   /// Sizes that no vector width divides, edges, and every number of rows beside whole tiles.
   static let shapes =
     [(1, 1, 1), (3, 5, 7), (17, 33, 9), (64, 48, 31), (2, 129, 65), (9, 64, 40)]
-    + (1...8).map { ($0, 70, 21) } + panelEdges.map { (11, $0, 13) }
+    + (1...17).map { ($0, 70, 21) } + panelEdges.map { (11, $0, 13) }
 
   /// As many columns as fill a panel, two thirds of one or one third, and one more or less.
   static let panelEdges = [15, 16, 17, 31, 32, 33, 47, 49, 80, 96, 97, 112]

@@ -1,9 +1,9 @@
 /// Products `a^T b` over the rows of a window, summed block by block and the blocks along a tree: the gradients of weights.
 ///
-/// One object serves all layers: ``take(_:_:)`` prepares the left factor, which then may meet several right ones.
+/// One object serves all layers: ``take(_:_:)`` chooses the left factor, which is packed once and then may meet several right ones.
 public final class GradientProduct {
-  /// The rows of the left factor's transpose that lie together.
-  fileprivate static let leftPanelRows = 8
+  /// The rows of the left factor's transpose that lie together: those of a tile.
+  fileprivate static var leftPanelRows: Int { LargestTile.rows }
 
   private let compute: Compute
   private var backend: ProductBackend { compute.backend }
@@ -19,8 +19,9 @@ public final class GradientProduct {
   private let zeros = FloatBuffer(count: panelColumns)
   private let sums: VectorStack
 
-  /// The left factor at hand.
+  /// The left factor at hand, and whether it is packed.
   private var left: Matrix?
+  private var isLeftPacked = false
   private var rows: RowBlocks?
 
   /// - Parameters:
@@ -39,11 +40,14 @@ public final class GradientProduct {
     sums = VectorStack(capacity: columns, depth: depth)
   }
 
-  /// Takes `a` `[>= K, M]`, whose rows of `rows` are summed over, as the left factor.
+  /// Takes `a` `[>= K, M]`, whose rows of `rows` are summed over, as the left factor. It must not change before the last product with it.
   public func take(_ a: Matrix, _ rows: RowBlocks) {
     left = a
     self.rows = rows
-    guard backend == .simd else { return }
+    isLeftPacked = false
+  }
+
+  private func packLeft(_ a: Matrix, _ rows: RowBlocks) {
     let count = rows.rowCount
     precondition(count * Self.leftPanelCount(a.columns) * Self.leftPanelRows <= leftPanels.count)
     let width = 4 * Self.leftPanelRows
@@ -52,6 +56,7 @@ public final class GradientProduct {
         packLeft(a, rows, count, columns: group * width..<min(a.columns, (group + 1) * width))
       }
     }
+    isLeftPacked = true
   }
 
   /// Packs some columns, which begin with a panel: those of four panels where there are so many.
@@ -67,9 +72,8 @@ public final class GradientProduct {
     rows.forEachRow { number, row in
       let source = a.base + row * a.columns + columns.lowerBound
       for part in 0..<4 {
-        let eight = UnsafeRawPointer(source + part * width).loadUnaligned(as: SIMD8<Float>.self)
         let place = leftPanel(columns.lowerBound / width + part, count) + number * width
-        UnsafeMutableRawPointer(place).storeBytes(of: eight, as: SIMD8<Float>.self)
+        place.update(from: source + part * width, count: width)
       }
     }
   }
@@ -85,6 +89,7 @@ public final class GradientProduct {
       return openBLASProduct(
         Factor(transposing: left.rows(0..<count)), Factor(b.rows(0..<count)), result, accumulate: false)
     }
+    if !isLeftPacked { packLeft(left, rows) }
     compute.team.share(panelCount(b.columns)) { panels, member in
       let right = rightPanels.elements.base + member * (rightPanels.count / compute.team.size)
       let stack = stacks.elements.base + member * (stacks.count / compute.team.size)
@@ -167,10 +172,10 @@ private struct TileSums {
       switch columns {
       case ...LaneTile.columns: computeParts(EightRows<LaneTile>.self, left, right, columns, target)
       case ...TwoLaneTile.columns: computeParts(EightRows<TwoLaneTile>.self, left, right, columns, target)
-      default: computeParts(EightRows<PanelTile>.self, left, right, columns, target)
+      default: computeParts(LargestTile.self, left, right, columns, target)
       }
     #else
-      computeParts(FourRows<LaneTile>.self, left, right, columns, target)
+      computeParts(LargestTile.self, left, right, columns, target)
     #endif
     if !isWhole { copyRows(edge, to: result, rows: rows, columns: columns) }
   }
@@ -180,10 +185,8 @@ private struct TileSums {
     _: T.Type, _ left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, _ columns: Int,
     _ result: TileRows
   ) {
-    for row in stride(from: 0, to: Self.rows, by: T.rows) {
-      for column in stride(from: 0, to: columns, by: T.columns) {
-        computePart(T.self, left + row, right + column, result: result.from(row: row).from(column: column))
-      }
+    for column in stride(from: 0, to: columns, by: T.columns) {
+      computePart(T.self, left, right + column, result: result.from(column: column))
     }
   }
 

@@ -174,7 +174,7 @@ private struct Strip {
   let start: TileRows
   let result: TileRows
 
-  /// Computes all rows, the largest tiles first, and as many columns as whole tiles take.
+  /// Computes all rows and as many columns as whole tiles take.
   func compute() {
     #if CHARTRAIN_WIDE_TILES
       switch columns {
@@ -187,18 +187,31 @@ private struct Strip {
     #endif
   }
 
+  /// Shares the rows evenly among as few tiles as will do: small ones leave the processor waiting.
   private func sweep<Row: Tile>(_: Row.Type) {
-    var row = 0
-    #if CHARTRAIN_WIDE_TILES
-      row = sweep(EightRows<Row>.self, from: row)
-    #endif
-    row = sweep(FourRows<Row>.self, from: row)
-    row = sweep(TwoTiles<Row>.self, from: row)
-    _ = sweep(Row.self, from: row)
+    let tiles = (rows + LargestTile.rows - 1) / LargestTile.rows
+    for tile in 0..<tiles {
+      let part = rows * tile / tiles..<rows * (tile + 1) / tiles
+      switch part.count {
+      case 1: compute(Row.self, part, of: tiles)
+      case 2: compute(TwoRows<Row>.self, part, of: tiles)
+      case 3: compute(ThreeRows<Row>.self, part, of: tiles)
+      case 4: compute(FourRows<Row>.self, part, of: tiles)
+      #if CHARTRAIN_FUSED
+        case 5: compute(FiveRows<Row>.self, part, of: tiles)
+        case 6: compute(SixRows<Row>.self, part, of: tiles)
+      #endif
+      #if CHARTRAIN_WIDE_TILES
+        case 7: compute(SevenRows<Row>.self, part, of: tiles)
+        case 8: compute(EightRows<Row>.self, part, of: tiles)
+      #endif
+      default: preconditionFailure("no tile of \(part.count) rows")
+      }
+    }
   }
 
   /// As many as the largest tile has.
-  static let edgeRows = EightRows<LaneTile>.rows
+  static var edgeRows: Int { LargestTile.rows }
 
   /// The same for a panel that is not full, each group of rows by way of `edge` `[edgeRows, panelColumns]`.
   func compute(through edge: UnsafeMutablePointer<Float>) {
@@ -215,24 +228,19 @@ private struct Strip {
     }
   }
 
-  /// Computes as many rows from `row` on as fill whole tiles, and returns the next.
+  /// Computes one of `tiles` groups of rows.
   @inline(__always)
-  private func sweep<T: Tile>(_: T.Type, from first: Int) -> Int {
-    var row = first
+  private func compute<T: Tile>(_: T.Type, _ group: Range<Int>, of tiles: Int) {
+    let row = group.lowerBound
     // The next panel is brought nearer a part with each tile.
-    let tiles = max(1, rows / T.rows)
-    let aheadStep = panelColumns / tiles
-    while row + T.rows <= rows {
-      let ahead = panel + inner &* (panelColumns &+ aheadStep &* (row / T.rows))
-      for column in stride(from: 0, to: columns, by: T.columns) {
-        computeTile(
-          T.self, start: start.from(row: row).from(column: column), left: left.from(row: row),
-          panel: panel + column, count: inner, ahead: ahead, aheadStep: aheadStep,
-          result: result.from(row: row).from(column: column))
-      }
-      row += T.rows
+    let aheadStep = (panelColumns + tiles - 1) / tiles
+    let ahead = panel + inner &* (panelColumns &+ aheadStep &* (row / T.rows))
+    for column in stride(from: 0, to: columns, by: T.columns) {
+      computeTile(
+        T.self, start: start.from(row: row).from(column: column), left: left.from(row: row),
+        panel: panel + column, count: inner, ahead: ahead, aheadStep: aheadStep,
+        result: result.from(row: row).from(column: column))
     }
-    return row
   }
 }
 

@@ -101,38 +101,53 @@ struct TilesBeside<Left: Tile, Right: Tile>: Tile {
 typealias TwoLaneTile = TilesBeside<LaneTile, LaneTile>
 typealias PanelTile = TilesBeside<LaneTile, TwoLaneTile>
 
-typealias FourRows<Row: Tile> = TwoTiles<TwoTiles<Row>>
-typealias EightRows<Row: Tile> = TwoTiles<FourRows<Row>>
+typealias TwoRows<Row: Tile> = TilesStacked<Row, Row>
+typealias ThreeRows<Row: Tile> = TilesStacked<TwoRows<Row>, Row>
+typealias FourRows<Row: Tile> = TilesStacked<TwoRows<Row>, TwoRows<Row>>
+typealias FiveRows<Row: Tile> = TilesStacked<FourRows<Row>, Row>
+typealias SixRows<Row: Tile> = TilesStacked<FourRows<Row>, TwoRows<Row>>
+typealias SevenRows<Row: Tile> = TilesStacked<FourRows<Row>, ThreeRows<Row>>
+typealias EightRows<Row: Tile> = TilesStacked<FourRows<Row>, FourRows<Row>>
 
-/// A tile on top of another of its kind.
-struct TwoTiles<Half: Tile>: Tile {
-  static var rows: Int { 2 * Half.rows }
-  static var columns: Int { Half.columns }
-  private var upper: Half
-  private var lower: Half
+/// The largest tile that registers hold: 24 of 32 with sixteen lanes, 12 of 16 with eight. The sums of one step are then more than a processor
+/// has under way, so that none waits for the one before it.
+#if CHARTRAIN_WIDE_TILES
+  typealias LargestTile = EightRows<PanelTile>
+#elseif CHARTRAIN_FUSED
+  typealias LargestTile = SixRows<LaneTile>
+#else
+  typealias LargestTile = FourRows<LaneTile>
+#endif
+
+/// A tile on top of another of its columns.
+struct TilesStacked<Upper: Tile, Lower: Tile>: Tile {
+  static var rows: Int { Upper.rows + Lower.rows }
+  static var columns: Int { Upper.columns }
+  private var upper: Upper
+  private var lower: Lower
 
   @inline(__always)
   init(_ start: TileRows) {
-    upper = Half(start)
-    lower = Half(start.from(row: Half.rows))
+    upper = Upper(start)
+    lower = Lower(start.from(row: Upper.rows))
   }
 
   @inline(__always)
   mutating func addProducts(_ left: TileRows, _ panel: UnsafePointer<Float>) {
     upper.addProducts(left, panel)
-    lower.addProducts(left.from(row: Half.rows), panel)
+    lower.addProducts(left.from(row: Upper.rows), panel)
   }
 
   @inline(__always)
   mutating func add(_ other: TileRows) {
     upper.add(other)
-    lower.add(other.from(row: Half.rows))
+    lower.add(other.from(row: Upper.rows))
   }
 
   @inline(__always)
   func store(_ result: TileRows) {
     upper.store(result)
-    lower.store(result.from(row: Half.rows))
+    lower.store(result.from(row: Upper.rows))
   }
 }
 
