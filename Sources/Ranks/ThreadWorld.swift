@@ -153,7 +153,7 @@ private final class PutOffExchange: StartedExchange {
 }
 
 /// This machine's name.
-func hostName() -> String {
+public func hostName() -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
     buffer.initialize(repeating: 0)
     guard gethostname(buffer.baseAddress!, buffer.count - 1) == 0 else { return "localhost" }

@@ -30,13 +30,17 @@ enum Failure {
     "chartrain-dist: error: \(ChartrainDist.message(for: error).inOneVisibleLine)"
   }
 
-  /// Ends this process because of `error`, found before MPI started and so by every rank at once: rank 0
+  /// Ends this process because of `error`, found before MPI started and so, as a rule, by every rank at once: rank 0
   /// reports it. Also where `error` is a request for help.
   static func end(_ error: any Error, _ launch: Launch?) -> Never {
     let status = status(error)
     guard launch?.isRoot ?? true else {
       // mpirun kills all ranks as soon as one ends with a failure: that must be rank 0, once it has spoken.
-      if status != 0 { sleep(60) }
+      if status != 0 {
+        sleep(20)
+        // Rank 0 has nothing to say: it is this host that differs.
+        Terminal.writeError("\(line(error)) (rank \(launch!.rank) on \(hostName()))")
+      }
       exit(status)
     }
     if status == 0 {

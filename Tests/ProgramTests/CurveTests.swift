@@ -20,8 +20,7 @@ import Testing
     }
     #expect(
       outcome.output.contains(
-        "a safe start, the smaller of the two: --lr "
-          + String(format: "%.2e", min(steepest, minimumTenth))))
+        "a rate to start with: --lr " + String(format: "%.2e", minimumTenth)))
     let picture = try String(contentsOfFile: small.directory.path("found/lr-find.svg"), encoding: .utf8)
     #expect(picture.hasPrefix("<svg") && picture.contains("minimum / 10"))
   }

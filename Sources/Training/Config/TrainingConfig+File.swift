@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Ranks
 import Storage
 import Yams
 
@@ -22,6 +23,16 @@ extension TrainingConfig {
     self = try Self.decode(TrainingConfig.self, path)
     runDir = nil
     logDir = nil
+  }
+
+  /// Rank 0's config, on all ranks: the others' hosts need not have the file that it comes from.
+  ///
+  /// - Parameter own: this rank's; there on rank 0, elsewhere of no account.
+  /// - Throws: `AgreedFailure`, `RankError`.
+  public static func ofRoot(_ own: TrainingConfig?, _ world: any World) throws -> TrainingConfig {
+    let json = try world.onRoot { try JSON.line(own) }
+    let bytes = try world.broadcast(Array((json ?? "").utf8))
+    return try JSON.decode(TrainingConfig.self, from: String(decoding: bytes, as: UTF8.self))
   }
 
   /// The names of the options that the file gives.

@@ -39,18 +39,18 @@ struct BenchCommand: RankedCommand, CommandWithExamples {
     for (option, value) in [("steps", steps), ("warm-up", warmUp)] where value < 1 {
       throw OptionError(option: option, expected: "at least 1", found: "\(value)")
     }
-    var config = try training.config()
-    config.bpttJitter = false
+    let given = try training.config()
     try ensureOpenBLASCore()
-    let fixed = config
     try runOnRanks { world in
-      setOpenBLASThreads(fixed.threads)
-      world.set(fixed.stallLimits)
-      try world.onAll { try fixed.check(ranks: world.size) }
-      let text = try SharedText(fixed, world)
-      let trainer = try world.onAll { try Trainer(fixed, text, world) }
+      var config = try TrainingConfig.ofRoot(given, world)
+      config.bpttJitter = false
+      setOpenBLASThreads(config.threads)
+      world.set(config.stallLimits)
+      try world.onAll { try config.check(ranks: world.size) }
+      let text = try SharedText(config, world)
+      let trainer = try world.onAll { try Trainer(config, text, world) }
       let outcome = try StepBenchmark(warmUp: warmUp, steps: steps).run(trainer)
-      try world.onRoot { print(json ? try outcome.json : page(outcome, fixed, trainer.model)) }
+      try world.onRoot { print(json ? try outcome.json : page(outcome, config, trainer.model)) }
       return EXIT_SUCCESS
     }
   }

@@ -45,8 +45,7 @@ struct DebugCommand: CommandWithExamples {
     guard breakAt == nil || isUnderDebugger else {
       throw OptionError(option: "break-at", expected: "a debugger around this program", found: "none")
     }
-    let resume = training.files.resume
-    let config = resume == nil ? try training.config() : nil
+    let config = try training.config()
     if config?.gemm.backend == .openblas { try ensureOpenBLASCore() }
     let options = training
     let breakAt = breakAt

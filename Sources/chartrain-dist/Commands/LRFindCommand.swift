@@ -66,11 +66,11 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
       console.apply(to: &$0)
       $0.runDir = runDir
     }
-    if given.gemm.backend == .openblas { try ensureOpenBLASCore() }
+    if given?.gemm.backend != .simd { try ensureOpenBLASCore() }
     try runOnRanks { world in
-      setOpenBLASThreads(given.threads)
-      world.set(given.stallLimits)
-      let config = try initialModel.shape(given, training, world)
+      let config = try initialModel.shape(.ofRoot(given, world), training, world)
+      setOpenBLASThreads(config.threads)
+      world.set(config.stallLimits)
       try world.onAll { try config.check(ranks: world.size) }
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }
@@ -120,8 +120,9 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
 
   private func advice(_ outcome: RateFinder.Outcome) -> String {
     if outcome.fallsAtEnd { return "the loss was still falling at the last rate: a larger --to tells more" }
-    let rates = [outcome.steepest, outcome.minimumTenth].compactMap { $0 }
-    return rates.min().map { "a safe start, the smaller of the two: --lr \(scientific($0))" }
-      ?? "the loss never fell: try a smaller --from"
+    guard let rate = outcome.minimumTenth ?? outcome.steepest else {
+      return "the loss never fell: try a smaller --from"
+    }
+    return "a rate to start with: --lr \(scientific(rate))"
   }
 }

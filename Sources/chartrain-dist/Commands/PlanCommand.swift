@@ -64,9 +64,9 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       throw OptionError(
         option: "cores", expected: "1 to the \(available) that this process may use", found: "\(cores!)")
     }
-    let config = try training.config()
-    guard config.gemm.backend == .simd else {
-      throw OptionError(option: "gemm", expected: "simd for plan", found: "\(config.gemm)")
+    let given = try training.config()
+    if let gemm = given?.gemm, gemm.backend != .simd {
+      throw OptionError(option: "gemm", expected: "simd for plan", found: "\(gemm)")
     }
     let network = bandwidth.map {
       NetworkSpeed(
@@ -74,6 +74,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
         bytesPerSecond: $0 * 1e9 / 8)
     }
     try runOnRanks { world in
+      let config = try TrainingConfig.ofRoot(given, world)
       world.set(config.stallLimits)
       try world.onRoot { try checkPlaces(world.hosts) }
       let cores = try world.allGather(self.cores ?? available).min()!

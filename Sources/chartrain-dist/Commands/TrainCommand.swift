@@ -39,11 +39,12 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let config = options.files.resume == nil ? try options.config() : nil
+    let config = try options.config()
     if options.steps.ranks.printPlacement { throw CleanExit.message(try options.placementGoingOn()) }
-    if (config ?? options.files.savedConfig)?.gemm.backend == .openblas { try ensureOpenBLASCore() }
+    let known = config ?? options.files.savedConfig
+    if known?.gemm.backend != .simd { try ensureOpenBLASCore() }
     SignalRequests.install()
-    try runOnRanks(stallLimits(config)) { world in
+    try runOnRanks(stallLimits(known)) { world in
       let start = try options.start(config, world)
       if let directory = start.config.logDir { try world.onAll { try RankLog.begin(in: directory, world) } }
       let logger = ConsoleLogHandler.logger(
@@ -64,7 +65,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
 
   /// Those that hold before the run that goes on is looked at by all ranks.
   private func stallLimits(_ config: TrainingConfig?) -> StallLimits {
-    var limits = (config ?? options.files.savedConfig)?.stallLimits ?? StallLimits()
+    var limits = config?.stallLimits ?? StallLimits()
     if let timeout = options.steps.ranks.stallTimeout, (0...1e9).contains(timeout) {
       limits.timeout = .seconds(timeout)
     }

@@ -23,7 +23,9 @@ struct InitialModelOption: ParsableArguments {
     var given = steps.model.shapeGiven
     // What a file of options says beside its own 'init'.
     if path == nil, config.initialModel != nil, let file = steps.base.config {
-      try world.onAll { given.formUnion(try TrainingConfig.names(inFile: file)) }
+      let names = try world.onRoot { try TrainingConfig.names(inFile: file).joined(separator: "\n") }
+      let text = String(decoding: try world.broadcast(Array((names ?? "").utf8)), as: UTF8.self)
+      given.formUnion(text.split(separator: "\n").map(String.init))
     }
     var shaped = config
     try shaped.takeShapeOfInitialModel(given: given, world)

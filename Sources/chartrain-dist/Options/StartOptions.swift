@@ -1,4 +1,7 @@
 import ArgumentParser
+import FoundationEssentials
+import Ranks
+import Storage
 import Training
 
 /// Where the options come from that are not given one by one.
@@ -24,9 +27,14 @@ struct StartOptions: ParsableArguments {
     }
   }
 
+  /// What is there before the options that are given one by one; nil on another rank than 0 whose host lacks the file.
+  ///
   /// - Throws: `ConfigFileError`, or `StorageError`.
-  func base() throws -> TrainingConfig {
-    if let config { return try TrainingConfig(file: config) }
-    return preset?.config ?? TrainingConfig()
+  func base() throws -> TrainingConfig? {
+    guard let config else { return preset?.config ?? TrainingConfig() }
+    if try !Launch(environment: ProcessInfo.processInfo.environment).isRoot, kind(of: config) == .nothing {
+      return nil
+    }
+    return try TrainingConfig(file: config)
   }
 }

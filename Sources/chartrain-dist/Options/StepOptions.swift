@@ -9,12 +9,12 @@ struct StepOptions: ParsableArguments {
   @OptionGroup(title: "Training") var optimization: OptimizationOptions
   @OptionGroup(title: "Ranks") var ranks: RankOptions
 
-  /// The config of something new, checked as far as it can be.
+  /// The config of something new, checked as far as it can be; nil where `StartOptions.base()` is. All ranks then take ``TrainingConfig/ofRoot(_:_:)``.
   ///
   /// - Parameter applyOthers: sets what other options say.
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
-  func config(_ applyOthers: (inout TrainingConfig) throws -> Void = { _ in }) throws -> TrainingConfig {
-    var config = try base.base()
+  func config(_ applyOthers: (inout TrainingConfig) throws -> Void = { _ in }) throws -> TrainingConfig? {
+    guard var config = try base.base() else { return nil }
     apply(to: &config)
     try applyOthers(&config)
     try config.checkValues()

@@ -20,11 +20,12 @@ struct TrainingOptions: ParsableArguments {
     }
   }
 
-  /// The config of a new run, checked as far as it can be.
+  /// The config of a new run, as `StepOptions.config(_:)` has it; nil for one that goes on.
   ///
   /// - Throws: `OptionError`, `ConfigFileError`, or `StorageError`.
-  func config() throws -> TrainingConfig {
-    try steps.config {
+  func config() throws -> TrainingConfig? {
+    guard files.resume == nil else { return nil }
+    return try steps.config {
       try schedule.apply(to: &$0)
       applyOthers(to: &$0)
     }
@@ -51,15 +52,17 @@ struct TrainingOptions: ParsableArguments {
     return steps.ranks.placement(config)
   }
 
-  /// A new run with `config`, or without any the run that `--resume` names, with what else is given.
+  /// A new run with rank 0's `config`, or the run that `--resume` names, with what else is given.
   ///
   /// - Throws: `AgreedFailure`; `RankError`.
   func start(_ config: TrainingConfig?, _ world: any World) throws -> RunStart {
-    if let config { return RunStart(try initialModel.shape(config, steps, world)) }
+    guard let resume = files.resume else {
+      return RunStart(try initialModel.shape(.ofRoot(config, world), steps, world))
+    }
     var given = TrainingConfig()
     console.apply(to: &given)
     let logger = ConsoleLogHandler.logger(quiet: given.quiet, verbose: given.verbose, speaks: world.isRoot)
-    return try RunStart(resuming: files.resume!, world, logger, applyGoingOn)
+    return try RunStart(resuming: resume, world, logger, applyGoingOn)
   }
 
   /// Whoever shows the run, in the console (with `progress`, if it may) and in TensorBoard's file, as `config` says.
