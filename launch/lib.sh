@@ -159,6 +159,8 @@ prepare_hosts() {
     keep_off_network
     return
   fi
+  # Else beyond 64 hosts some would be started from others, to which nobody has promised a way.
+  export OMPI_MCA_plm_rsh_no_tree_spawn=${OMPI_MCA_plm_rsh_no_tree_spawn-1}
   choose_network "$1"
   if [ -n "$NETWORK" ] && [ -z "${OMPI_MCA_btl_tcp_if_exclude:-}" ]; then
     export OMPI_MCA_btl_tcp_if_include=${OMPI_MCA_btl_tcp_if_include-$NETWORK}

@@ -1,14 +1,17 @@
 #include "CSignals.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_requested, save_requested, interrupts;
 // Set by any of several threads.
 static atomic_int can_save;
 static int nothing_to_save;
+static const char *last_words = "";
 
 static void note(int signal) {
   switch (signal) {
@@ -19,22 +22,44 @@ static void note(int signal) {
       if (interrupts++ > 0) _exit(128 + SIGINT);
       // As the others.
     default:
-      if (!can_save) _exit(nothing_to_save);
+      if (!can_save) {
+        if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) _exit(nothing_to_save);
+        _exit(nothing_to_save);
+      }
       stop_requested = 1;
   }
 }
 
-void csignals_install(int status) {
+static int is_ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void csignals_prepare(void) {
+  // A file that is opened later must not get the number of one of these.
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) _exit(1);
+  }
+  // Swift's runtime takes it for a crash.
+  if (!is_ignored(SIGQUIT)) signal(SIGQUIT, SIG_DFL);
+  // A file that would become too large is an error of writing.
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+void csignals_install(int status, const char *words) {
   nothing_to_save = status;
+  last_words = words;
   // Whoever has read this program's output may be gone; that is no reason to end.
   signal(SIGPIPE, SIG_IGN);
-  const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+  const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
   struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
   // Whoever started the program may have blocked them.
   sigset_t unblocked;
   sigemptyset(&unblocked);
   for (size_t index = 0; index < sizeof signals / sizeof *signals; index++) {
+    // 'nohup' has it ignored.
+    if (signals[index] == SIGHUP && is_ignored(SIGHUP)) continue;
     sigaction(signals[index], &action, NULL);
     sigaddset(&unblocked, signals[index]);
   }

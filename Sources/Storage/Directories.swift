@@ -29,11 +29,9 @@ public func kind(of path: String) -> PathKind {
 /// The regular files below the directory `path`, sorted by path. Hidden ones are left out, and links to
 /// directories are not followed, since they may lead back.
 ///
-/// - Throws: ``StorageError`` if a directory cannot be read.
+/// - Throws: ``StorageError`` if a directory cannot be read, or has a name that is not UTF-8.
 public func filesBelow(_ path: String) throws -> [String] {
-  try attempt("open", path) { try FileDescriptor.open(path, .readOnly, options: .directory).close() }
-  let names = try attempt("list", path) { try FileManager.default.contentsOfDirectory(atPath: path) }
-  return try names.filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
+  return try names(in: path).filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
     let child = path.hasSuffix("/") ? path + name : path + "/" + name
     switch kind(of: child) {
     case .file: return [child]
@@ -41,6 +39,30 @@ public func filesBelow(_ path: String) throws -> [String] {
     default: return []
     }
   }.sorted()
+}
+
+/// The names in the directory `path`.
+///
+/// - Throws: as ``filesBelow(_:)``.
+private func names(in path: String) throws -> [String] {
+  guard let directory = opendir(path) else { throw StorageError("list", path, Errno(rawValue: errno)) }
+  defer { closedir(directory) }
+  var names: [String] = []
+  errno = 0
+  while let entry = readdir(directory) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+        (String(validatingCString: $0), String(cString: $0))
+      }
+    }
+    guard let valid = name.0 else {
+      throw StorageError("read a name that is not UTF-8 in", path + "/" + name.1, .illegalByteSequence)
+    }
+    if valid != ".", valid != ".." { names.append(valid) }
+    errno = 0
+  }
+  guard errno == 0 else { throw StorageError("list", path, Errno(rawValue: errno)) }
+  return names
 }
 
 /// Whether `path` itself is a symbolic link.

@@ -109,8 +109,18 @@ public func checkCanWrite(_ path: String, besides made: String? = nil) throws {
   }
   if isInMade == true { return }
   guard kind(of: path) != .directory else { throw StorageError("write", path, .isDirectory) }
+  try checkIsReplaceable(path)
   guard access(directory(of: path), W_OK | X_OK) == 0 else {
     throw StorageError("write", path, Errno(rawValue: errno))
+  }
+}
+
+/// - Throws: ``StorageError`` for a device or a pipe, or a link to one: a file would take its place.
+private func checkIsReplaceable(_ path: String) throws {
+  switch kind(of: path) {
+  case .device, .pipe:
+    throw StorageError("put a file in the place of the device or pipe", path, .notPermitted)
+  case .file, .directory, .nothing: return
   }
 }
 
@@ -127,6 +137,7 @@ public func linkAtomically(_ path: String, as name: String) throws {
 
 /// Lets `make` make a file of a temporary name, and puts it in the place of the one at `path`.
 private func replace(_ path: String, _ make: (_ temporary: String) throws -> Void) throws {
+  try checkIsReplaceable(path)
   let temporary = temporaryName(for: path)
   // Also where it is a second name of the very file that it was to replace: renaming it then does nothing.
   defer { unlink(temporary) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSignals
 import FoundationEssentials
 import Ranks
 import Training
@@ -21,9 +22,11 @@ struct ChartrainDist: ParsableCommand {
   /// Parses, runs, and ends the process with the exit status that the README lists. Under mpirun
   /// only rank 0 speaks of what all ranks find wrong.
   static func main() {
+    csignals_prepare()
     do {
       let launch = try Launch(environment: ProcessInfo.processInfo.environment)
       do {
+        try checkEncoding()
         try checkCommandName(Array(CommandLine.arguments.dropFirst()))
         let arguments = Array(CommandLine.arguments.dropFirst())
         var command: any ParsableCommand
@@ -52,6 +55,16 @@ struct ChartrainDist: ParsableCommand {
     guard let stranger = words.first(where: { $0 != "--" && !known.contains($0) }) else { return nil }
     let suggestion = nearest(to: stranger, in: known).map { ". Did you mean '\($0)'?" } ?? ""
     return ValidationError("Unknown option '\(stranger)'\(suggestion)")
+  }
+
+  /// What is not UTF-8 would become another name.
+  private static func checkEncoding() throws {
+    for index in 0..<Int(CommandLine.argc) {
+      guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else {
+        continue
+      }
+      throw ValidationError("expected arguments in UTF-8, found '\(String(cString: argument))'")
+    }
   }
 
   /// A first word that is no option must be a command; the parser alone would take it for a stray argument of `train`.

@@ -45,6 +45,10 @@ enum Failure {
     }
     if status == 0 {
       print(ChartrainDist.messageWithExamples(for: error))
+      do { try Terminal.checkOutput() } catch {
+        Terminal.writeError(line(error))
+        exit(self.status(error))
+      }
     } else {
       Terminal.writeError(line(error))
     }

@@ -1,11 +1,19 @@
 import CSignals
+import FoundationEssentials
 import Glibc
+import Ranks
 import Training
 
 /// What signals ask of a run.
 enum SignalRequests {
   /// From now on signals are requests; to be called before MPI starts. Until ``begin()`` one to stop ends this process at once.
-  static func install() { csignals_install(TrainingRun.Ending.request.status) }
+  static func install() {
+    let speaks = (try? Launch(environment: ProcessInfo.processInfo.environment).isRoot) != false
+    // It must be there as long as the process.
+    csignals_install(TrainingRun.Ending.request.status, strdup(speaks ? lastWords : ""))
+  }
+
+  private static let lastWords = "chartrain-dist: stopped before the first step: nothing new is saved\n"
 
   /// From now on there is something to save.
   static func begin() { csignals_begin() }

@@ -66,14 +66,16 @@ struct ClusterNetworkTests {
     #expect(try program.outcome().status == 75)
   }
 
-  /// The host that is cut off is named and left out, and the run ends with the right bits.
+  /// The host that is cut off is named and left out, whatever ssh and the hostfile call it, and the run ends with the right bits.
   @Test func aClusterRunGoesOnWithoutTheHostThatFails() throws {
-    cluster.use(3)
+    cluster.directory.write("hostfile", "host0\nhost1\ngamma\n")
+    let settings = try String(contentsOfFile: cluster.hosts.sshConfig, encoding: .utf8)
+    let ssh = cluster.directory.write("ssh_config", settings + "Host gamma\nHostName host2\n")
     let steps = 3000
     let program = try cluster.hosts.start(
       [Cluster.script, cluster.hosts.file, "--supervise"] + FaultRun.options(cluster.directory, steps: steps)
         + ["--run-dir", cluster.run.path, "--stall-warning", "2", "--stall-timeout", "5"],
-      environment: cluster.environment())
+      environment: cluster.environment(["CHARTRAIN_SSH": "ssh -F \(ssh)"]))
     try program.wait { cluster.run.steps > 60 }
     try cluster.hosts.tell("cut", "host2")
     let outcome = try program.outcome(secondsAllowed: 240)

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import TestSupport
 import Testing
+import Training
 
 /// Runs that `launch/cluster` starts on hosts with real ssh between them.
 @Suite(.serialized, .enabled(if: Hosts.haveSSH, "needs root, iproute2 with network namespaces, and sshd"))
@@ -70,6 +71,38 @@ struct ClusterTests {
     let config = try String(contentsOfFile: cluster.run.path + "/config.json", encoding: .utf8)
     let processors = config.matches(of: /"processors" : "([0-9,-]+)"/).map { String($0.1) }
     #expect(processors.count == 2 && processors.allSatisfy { count($0) >= 2 }, "\(processors)")
+  }
+
+  /// Text, options, earlier run and directory are on the first host alone; the program is copied, and the environment is passed on.
+  @Test func onlyTheFirstHostNeedsFiles() throws {
+    cluster.use(2)
+    let place = cluster.directory.path("place")
+    try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+    let program = place + "/bin/chartrain-dist"
+    try FileManager.default.createDirectory(atPath: place + "/bin", withIntermediateDirectories: true)
+    // It is copied as any program would be; what it runs is there already, since hosts share the machine's other files.
+    try
+      "#!/bin/sh\necho \"$CHARTRAIN_MARK\" >'\(place)/bin/mark'\nexec '\(Program.path("chartrain-dist"))' \"$@\"\n"
+      .write(toFile: program, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+    try cluster.spoil("host1", "mount -t tmpfs tmpfs '\(place)'")
+    let options = FaultRun.options(cluster.directory, steps: 60)
+    let text = place + "/text.txt"
+    try FileManager.default.copyItem(atPath: cluster.directory.path("text.txt"), toPath: text)
+    try "{dropout: 0.3}\n".write(toFile: place + "/options.yaml", atomically: true, encoding: .utf8)
+    let environment = ["CHARTRAIN_PROGRAM": program, "CHARTRAIN_MARK": "passed-on"]
+    let given = ["--run-dir", place + "/run", "--train", text, "--config", place + "/options.yaml"]
+    // The last of two options counts; that of dropout is the file's.
+    var rest = options
+    rest.removeSubrange(rest.firstIndex(of: "--dropout")!...rest.firstIndex(of: "0.3")!)
+    let first = try cluster.launch(["--push"] + rest + given + ["--max-steps", "30"], environment)
+    #expect(first.status == 0, "\(first.errors)")
+    let second = try cluster.launch(["--resume", place + "/run", "--max-steps", "60"], environment)
+    #expect(second.status == 0, "\(second.errors)")
+    let mark = try cluster.hosts.run(["cat", place + "/bin/mark"], on: "host1").output
+    #expect(mark == "passed-on\n", "\(mark)")
+    let last = try Checkpoint(path: place + "/run/checkpoints/last.safetensors")
+    #expect(try last.checksum == cluster.run.undisturbedChecksum(steps: 60))
   }
 
   /// With a thread on each of its cores; the hostfile's slots do not count.

@@ -44,7 +44,8 @@ final class Hosts {
   }
 
   /// What to call instead of ssh.
-  var ssh: String { "ssh -F " + directory.path("hosts/ssh_config") }
+  var ssh: String { "ssh -F " + sshConfig }
+  var sshConfig: String { directory.path("hosts/ssh_config") }
 
   /// Runs a command on one of them.
   func run(_ command: [String], on host: String = "host0", environment: [String: String] = [:]) throws

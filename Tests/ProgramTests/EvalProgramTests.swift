@@ -157,7 +157,7 @@ import Testing
       "eval", "--checkpoint", "run", "--data", "texts", "--heatmap", "./texts/a.csv",
     ])
     #expect(
-      outcome.status == 64 && outcome.errors.contains("another file than the text"), "\(outcome.errors)")
+      outcome.status == 64 && outcome.errors.contains("which is read"), "\(outcome.errors)")
     #expect(
       try Data(contentsOf: URL(fileURLWithPath: directory.path("texts/a.csv")))
         == Data(contentsOf: URL(fileURLWithPath: directory.path("text.txt"))))

@@ -43,8 +43,8 @@ struct ResumableRuns {
     }
   }
 
-  func tensorBytes(_ name: String) throws -> Data {
-    let path = directory.path(name) + "/checkpoints/last.safetensors"
+  func tensorBytes(_ name: String, _ checkpoint: String = "last") throws -> Data {
+    let path = directory.path(name) + "/checkpoints/\(checkpoint).safetensors"
     let data = try Data(contentsOf: URL(fileURLWithPath: path))
     let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
     return data.dropFirst(8 + header)

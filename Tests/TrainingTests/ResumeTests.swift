@@ -58,6 +58,37 @@ import Training
     #expect(try runs.lines("run").filter { $0.contains(#""kind":"epoch""#) } == epochs)
   }
 
+  /// The model of a stop within an epoch is `best` as long as the run has stopped, and forgotten when it goes on.
+  @Test func aStopWithinAnEpochIsNotTheBestOfARunThatGoesOn() throws {
+    func config(_ name: String) -> TrainingConfig {
+      var config = runs.config(name)
+      config.bpttJitter = false
+      config.averageDecay = nil
+      // After two steps of the second epoch the rate is a hundred times as high, and all is lost.
+      let long = Schedule.cosine(CosineRestarts(cycleLength: 10, cycleMult: 1))
+      config.phases = [Phase(epochs: 1, lr: 0.01), Phase(epochs: 2, lr: 8, schedule: long)]
+      return config
+    }
+    let whole = config("whole")
+    try TrainingFixture.run(whole, runDirectory: whole.runDir!, ranks: 2)
+    var stopped = config("stopped")
+    let perEpoch = try runs.lines("whole").count { $0.contains(#""kind":"step""#) } / 3
+    stopped.maxSteps = perEpoch + 2
+    try TrainingFixture.run(stopped, runDirectory: stopped.runDir!, ranks: 2)
+    func stepOfBest(_ name: String) throws -> Int? {
+      try Checkpoint(path: runs.directory.path(name) + "/checkpoints/best.safetensors").progress?.step
+    }
+    let bestOfWhole = try stepOfBest("whole")
+    #expect(bestOfWhole == perEpoch)
+    #expect(try stepOfBest("stopped") == stopped.maxSteps)
+    try runs.resume("stopped", ranks: 2) { $0.maxSteps = nil }
+    #expect(try runs.tensorBytes("stopped") == runs.tensorBytes("whole"))
+    #expect(try runs.tensorBytes("stopped", "best") == runs.tensorBytes("whole", "best"))
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: stopped.runDir! + "/checkpoints").sorted()
+        == FileManager.default.contentsOfDirectory(atPath: whole.runDir! + "/checkpoints").sorted())
+  }
+
   /// A run that diverged stops again at the next step that is not finite.
   @Test func aDivergedRunStopsAgain() throws {
     var config = runs.config("run")

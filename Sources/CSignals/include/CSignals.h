@@ -9,9 +9,14 @@ enum {
   CSIGNALS_SAVE = 2,
 };
 
-/// From now on SIGTERM, SIGINT and SIGUSR1 ask to stop, SIGUSR2 to save; a second SIGINT ends the process at once, and until there is something to save
-/// a request to stop does, with `status`. To be called before MPI starts, since it may be asked from the first moment on.
-void csignals_install(int status);
+/// To be called before anything else: standard streams that are closed lead to /dev/null, SIGQUIT ends the process, and a file that would become too
+/// large is an error of writing.
+void csignals_prepare(void);
+
+/// From now on SIGTERM, SIGINT, SIGUSR1 and, unless it is ignored, SIGHUP ask to stop, SIGUSR2 to save; a second SIGINT ends the process at once, and until
+/// there is something to save a request to stop does, with `status`, after writing `words` to standard error. To be called before MPI starts, since it may
+/// be asked from the first moment on.
+void csignals_install(int status, const char *words);
 
 /// From now on there is something to save.
 void csignals_begin(void);

@@ -34,7 +34,7 @@ extension Trainer {
         throw OptionError(
           option: "train",
           expected: "the text that the run was trained on, or --valid the one it was validated on",
-          found: "another in '\(config.trainSource.name)'")
+          found: "another in \(config.trainSource.name)")
       }
       guard checkpoint.model == model else { throw refuse("the model of its config", "another") }
       for (set, prefix) in parameterSets {

@@ -4,7 +4,7 @@ import Glibc
 public struct SurprisingPassage: Equatable, Sendable {
   /// Where in the text it is.
   public let characters: Range<Int>
-  /// The mean over its characters, those that were given as 0.
+  /// The mean over those of its characters that were predicted.
   public let natsPerCharacter: Double
 
   public var bitsPerCharacter: Double { natsPerCharacter / M_LN2 }
@@ -21,9 +21,15 @@ public struct SurprisingPassage: Equatable, Sendable {
     let length = min(Self.length, losses.count)
     guard length > 0 else { return [] }
     var sums = [0.0]
-    for loss in losses { sums.append(sums.last! + (loss.isNaN ? 0 : Double(loss))) }
-    func sum(from start: Int) -> Double { sums[start + length] - sums[start] }
-    let starts = (0...losses.count - length).sorted { (sum(from: $1), $0) < (sum(from: $0), $1) }
+    var predicted = [0]
+    for loss in losses {
+      sums.append(sums.last! + (loss.isNaN ? 0 : Double(loss)))
+      predicted.append(predicted.last! + (loss.isNaN ? 0 : 1))
+    }
+    let means = (0...losses.count - length).map { start in
+      (sums[start + length] - sums[start]) / Double(max(1, predicted[start + length] - predicted[start]))
+    }
+    let starts = means.indices.sorted { (means[$1], $0) < (means[$0], $1) }
     var taken = [Bool](repeating: false, count: losses.count)
     var passages: [SurprisingPassage] = []
     for start in starts {
@@ -32,8 +38,7 @@ public struct SurprisingPassage: Equatable, Sendable {
       guard !taken[start], !taken[start + length - 1] else { continue }
       for index in start..<start + length { taken[index] = true }
       passages.append(
-        SurprisingPassage(
-          characters: start..<start + length, natsPerCharacter: sum(from: start) / Double(length)))
+        SurprisingPassage(characters: start..<start + length, natsPerCharacter: means[start]))
     }
     return passages
   }

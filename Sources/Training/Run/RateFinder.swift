@@ -28,7 +28,7 @@ public struct RateFinder {
     public let points: [Point]
     /// Where the smoothed loss falls fastest over the logarithm of the rate; nil if it never falls.
     public let steepest: Double?
-    /// A tenth of the rate with the lowest smoothed loss; nil if the loss never fell, or fell to the end.
+    /// A tenth of the rate with the lowest smoothed loss; nil if the loss never fell, or fell to the end, or that is below the first rate.
     public let minimumTenth: Double?
     /// Whether the loss was still falling at the last rate: then nobody knows how far it would have fallen.
     public let fallsAtEnd: Bool
@@ -106,7 +106,8 @@ extension RateFinder.Outcome {
     self.steepest = steepest.flatMap { $0.slope < 0 ? $0.rate : nil }
     fallsAtEnd = falling.count > 1 && lowest?.step == inner.last?.step && usable.count == points.count
     // Of a loss that never fell the lowest is its first.
-    minimumTenth = fallsAtEnd || self.steepest == nil ? nil : lowest.map { $0.learningRate / 10 }
+    let tenth = lowest.map { $0.learningRate / 10 }.flatMap { $0 >= points[0].learningRate ? $0 : nil }
+    minimumTenth = fallsAtEnd || self.steepest == nil ? nil : tenth
   }
 
   /// For people and programs to read.

@@ -31,6 +31,24 @@ public struct RunDirectory: Sendable {
     return files.first { kind(of: $0) != .nothing } ?? path
   }
 
+  private var bestAside: String { checkpoint("best-of-epochs") }
+
+  /// Gives the `best` that there is a second name.
+  ///
+  /// - Throws: `StorageError`.
+  func setBestAside() throws {
+    if kind(of: checkpoint("best")) != .nothing { try linkAtomically(checkpoint("best"), as: bestAside) }
+  }
+
+  /// Makes `best` again what has been set aside, if anything has.
+  ///
+  /// - Throws: `StorageError`.
+  func takeBackBest() throws {
+    guard kind(of: bestAside) != .nothing else { return }
+    try linkAtomically(bestAside, as: checkpoint("best"))
+    try removeFile(bestAside)
+  }
+
   /// The paths of the `step-K` there are.
   var stepCheckpoints: [String] {
     get throws {

@@ -30,6 +30,8 @@ final class RunRecorder {
   private var idleSeconds = 0.0
   /// Whether `last` is not what the last snapshot holds, and why.
   private var failureOfLast: CheckpointWriter.Failure?
+  /// Whether the best model could not be written: `best`, if there is one, is another.
+  private var isBestLost = false
   /// Of what this process has written as `last`.
   private var stepOfLast: Int?
 
@@ -71,6 +73,7 @@ final class RunRecorder {
       } else {
         try resumed!.copyRecords(to: directory, until: trainer.progress)
       }
+      if directory.path == resumed!.path { try directory.takeBackBest() }
       trainer.progress.restarts += 1
     }
     writer = try CheckpointWriter(directory, keep: config.keep, text.vocabulary)
@@ -199,6 +202,13 @@ final class RunRecorder {
   /// The part of the time between checkpoints that training may wait for one.
   private static let patience = 0.01
 
+  /// Keeps the `best` of whole epochs, for a run that goes on, before that of a stop within one takes its name.
+  func setBestAside() throws {
+    writer.wait()
+    try noteCheckpoints()
+    do { try directory.setBestAside() } catch { try warn("\(error)") }
+  }
+
   /// The names of the checkpoints of this step and of the cycle that ends with it.
   var stepName: String { "step-\(trainer.progress.step)" }
   var cycleName: String { "cycle-\(trainer.progress.cycle - 1)" }
@@ -215,6 +225,7 @@ final class RunRecorder {
           step: progress.step, epoch: progress.epoch, names: names, seconds: outcome.seconds,
           waitSeconds: waits.removeFirst(), failure: outcome.failure.map { "\($0)" }))
       failureOfLast = outcome.failure
+      if names.contains("best") { isBestLost = outcome.failure != nil }
       if let failure = outcome.failure {
         checkpointsFailed += 1
         logger.warning("checkpoint after step \(progress.step) not written: \(failure)")
@@ -311,7 +322,7 @@ final class RunRecorder {
       restarts: progress.restarts, checkpointsWritten: checkpointsWritten,
       checkpointsFailed: checkpointsFailed,
       stepOfLast: stepOfLast, lostLines: metrics.lostLines, seconds: seconds, idleSeconds: idleSeconds,
-      best: kind(of: best) == .nothing ? nil : best)
+      best: kind(of: best) == .nothing || isBestLost ? nil : best)
   }
 }
 

@@ -121,7 +121,9 @@ extension TrainingConfig {
     var alike = self
     // Epochs may be more or fewer, as long as they are not over.
     if phases.count == saved.phases.count {
-      for index in phases.indices where index >= min(phase, phases.count - 1) {
+      // A rate that depends on their number would jump.
+      for index in phases.indices
+      where index >= min(phase, phases.count - 1) && phases[index].schedule != .oneCycle {
         alike.phases[index].epochs = saved.phases[index].epochs
       }
     }

@@ -266,7 +266,11 @@ public final class TrainingRun {
       recorder?.histogramsCollected(histograms)
     }
     trainer.progress.epochToValidate = nil
-    let isBest = validation.loss.map { trainer.noteValidLoss($0) } ?? false
+    // Where --max-steps ends the run within an epoch, one that goes on must not know of it: without the stop it would not have been validated there.
+    let isWithinEpoch = epoch > trainer.progress.epoch
+    let isBest =
+      validation.loss.map { isWithinEpoch ? trainer.isBest($0) : trainer.noteValidLoss($0) } ?? false
+    if isWithinEpoch, isBest { try recorder?.setBestAside() }
     try recorder?.epochEnded(epoch, validation, phases: phases, isBest: isBest)
     // In this order: a `last` that knows of a best one is not there before it.
     try save { _ in isBest ? ["best", "last"] : ["last"] }

@@ -195,9 +195,14 @@ public final class Trainer {
 
   /// - Returns: whether it is the lowest so far.
   public func noteValidLoss(_ loss: Double) -> Bool {
-    guard loss < progress.bestValidLoss ?? .infinity else { return false }
+    guard isBest(loss) else { return false }
     progress.bestValidLoss = loss
     return true
+  }
+
+  /// Whether a validation loss would be the lowest so far.
+  public func isBest(_ loss: Double) -> Bool {
+    loss < progress.bestValidLoss ?? .infinity
   }
 }
 

@@ -50,7 +50,10 @@ struct BenchCommand: RankedCommand, CommandWithExamples {
       let text = try SharedText(config, world)
       let trainer = try world.onAll { try Trainer(config, text, world) }
       let outcome = try StepBenchmark(warmUp: warmUp, steps: steps).run(trainer)
-      try world.onRoot { print(json ? try outcome.json : page(outcome, config, trainer.model)) }
+      try world.onRoot {
+        print(json ? try outcome.json : page(outcome, config, trainer.model))
+        try Terminal.checkOutput()
+      }
       return EXIT_SUCCESS
     }
   }

@@ -60,6 +60,8 @@ struct EvalCommand: CommandWithExamples {
   var json = false
 
   private static let passagesOnPage = 10
+  /// In a stream: with fewer the loss of the first ones, of which a model knows nothing, weighs.
+  private static let fewCharacters = 100
 
   func run() throws {
     try checkValues()
@@ -68,6 +70,11 @@ struct EvalCommand: CommandWithExamples {
     let tokens = try read(source, checkpoint)
     let streams = streams(checkpoint, tokens)
     let leftOver = tokens.count % streams
+    if bs == nil, streams > 1, tokens.count / streams < Self.fewCharacters {
+      Terminal.writeError(
+        "chartrain-dist: warning: each of \(streams) streams has only \(tokens.count / streams) characters, and its model begins without a state: "
+          + "--bs 1 reads the text as one")
+    }
     let evaluator = try Evaluator(
       try checkpoint.loadParameters(), tokens, streams: streams, name: source.name,
       learningRate: dynamic.map(Float.init), Compute(.fastest))
@@ -133,7 +140,7 @@ struct EvalCommand: CommandWithExamples {
       for (passage, text) in passages {
         print(
           fixed(passage.bitsPerCharacter, 2).leftPadded(9)
-            + grouped(passage.characters.lowerBound).leftPadded(12) + "  " + text)
+            + grouped(passage.characters.lowerBound).leftPadded(12) + "  " + text.inOneVisibleLine)
       }
     }
     if let heatmap { print("\nwrote \(heatmap)") }
@@ -155,10 +162,7 @@ struct EvalCommand: CommandWithExamples {
     if let heatmap {
       try requireSuffix(".html", ".csv", of: heatmap, option: "heatmap")
       try checkCanWrite(heatmap)
-      let texts = kind(of: data) == .directory ? try filesBelow(data) : [data]
-      guard !texts.contains(where: { areSameFile($0, heatmap) }) else {
-        throw OptionError(option: "heatmap", expected: "another file than the text", found: "'\(heatmap)'")
-      }
+      try checkIsNone(of: [data], heatmap, option: "heatmap")
     }
   }
 

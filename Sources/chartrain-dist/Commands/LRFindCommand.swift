@@ -88,7 +88,10 @@ struct LRFindCommand: RankedCommand, CommandWithExamples {
             "rate \(scientific(point.learningRate))  loss \(point.smoothedLoss.map { fixed($0, 4) } ?? "-")")
       }
       progress?.clear()
-      try world.onRoot { try write(outcome, directory!, quiet: config.quiet) }
+      try world.onRoot {
+        try write(outcome, directory!, quiet: config.quiet)
+        try Terminal.checkOutput()
+      }
       return EXIT_SUCCESS
     }
   }

@@ -83,7 +83,10 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
         progress?.show("measuring", fraction: $0, detail: "")
       }
       progress?.clear()
-      try world.onRoot { print(json ? try plan.json : page(plan, config)) }
+      try world.onRoot {
+        print(json ? try plan.json : page(plan, config))
+        try Terminal.checkOutput()
+      }
       return EXIT_SUCCESS
     }
   }

@@ -95,7 +95,13 @@ struct SampleCommand: CommandWithExamples {
   /// What `--until` says, as the model would write it.
   private func ending(_ checkpoint: Checkpoint) throws -> [UInt16] {
     guard let until = text.until else { return [] }
-    let tokens = try Tokens(prime: until, format: checkpoint.card.format, vocabulary: checkpoint.vocabulary)
+    let format = checkpoint.card.format
+    guard format.newlines == .keep || !until.contains(where: \.isNewline) else {
+      throw OptionError(
+        option: "until", expected: "no line end, since the model has learned from a text without them",
+        found: "'\(until.inOneVisibleLine)'")
+    }
+    let tokens = try Tokens(prime: until, format: format, vocabulary: checkpoint.vocabulary)
     guard tokens.count > 0, tokens.unknownCount == 0 else {
       throw OptionError(
         option: "until", expected: "a text of characters that the model knows",

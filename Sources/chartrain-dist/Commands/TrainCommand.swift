@@ -51,7 +51,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
         quiet: start.config.quiet, verbose: start.config.verbose, speaks: world.isRoot,
         keepsLog: start.config.logDir != nil)
       setOpenBLASThreads(start.config.threads)
-      if let profile { try world.onRoot { try checkCanWrite(profile, besides: start.config.runDir) } }
+      if profile != nil { try world.onRoot { try checkProfile(start.config) } }
       let observer = options.observer(start.config, ProgressDisplay.onRoot(of: world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
@@ -61,6 +61,14 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
       if let profile { try steps?.write(to: profile) }
       return ending.status
     }
+  }
+
+  /// - Throws: `StorageError`, or `OptionError` where the file is one that the run reads.
+  private func checkProfile(_ config: TrainingConfig) throws {
+    guard let profile else { return }
+    try checkCanWrite(profile, besides: config.runDir)
+    let read = [config.train, config.valid, config.initialModel, options.steps.base.config].compactMap { $0 }
+    try checkIsNone(of: read, profile, option: "profile")
   }
 
   /// Those that hold before the run that goes on is looked at by all ranks.

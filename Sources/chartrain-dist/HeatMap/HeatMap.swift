@@ -15,9 +15,7 @@ struct HeatMap {
   static let mostOnPage = 1_000_000
 
   /// The text at `range`, on one line.
-  func passage(_ range: Range<Int>) -> String {
-    text(range.map { tokens[$0] }).replacing("\n", with: "⏎").replacing("\t", with: "⇥")
-  }
+  func passage(_ range: Range<Int>) -> String { text(range.map { tokens[$0] }) }
 
   private func text(_ tokens: [UInt16]) -> String {
     var writer = TokenWriter(vocabulary, unit: unit)

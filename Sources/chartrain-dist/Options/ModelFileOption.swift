@@ -1,4 +1,5 @@
 import ArgumentParser
+import Storage
 import Training
 
 /// The model that a command uses.
@@ -10,5 +11,13 @@ struct ModelFileOption: ParsableArguments {
   var checkpoint: String
 
   /// - Throws: `CheckpointError`, `StorageError`.
-  func load() throws -> Checkpoint { try Checkpoint(path: RunDirectory.checkpointFile(of: checkpoint)) }
+  func load() throws -> Checkpoint {
+    let file = RunDirectory.checkpointFile(of: checkpoint)
+    guard kind(of: file) != .directory else {
+      throw OptionError(
+        option: "checkpoint", expected: "a checkpoint, or a run's directory with one",
+        found: "a directory without in '\(file)'")
+    }
+    return try Checkpoint(path: file)
+  }
 }
