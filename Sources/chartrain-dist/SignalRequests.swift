@@ -8,7 +8,8 @@ import Training
 enum SignalRequests {
   /// From now on signals are requests; to be called before MPI starts. Until ``begin()`` one to stop ends this process at once.
   static func install() {
-    let speaks = (try? Launch(environment: ProcessInfo.processInfo.environment).isRoot) != false
+    // mpirun asks all ranks to stop where one has failed, which has said why.
+    let speaks = (try? Launch(environment: ProcessInfo.processInfo.environment).isMPI) == false
     // It must be there as long as the process.
     csignals_install(TrainingRun.Ending.request.status, strdup(speaks ? lastWords : ""))
   }

@@ -79,6 +79,8 @@ import Testing
     Case("eval --checkpoint a.txt --data a.txt --heatmap map.png", 64, "--heatmap", ".html or .csv"),
     Case("eval --checkpoint a.txt --data a.txt --heatmap nowhere/map.html", 74, "nowhere/map.html"),
     Case("--train a.txt --profile nowhere/trace.json", 74, "nowhere/trace.json"),
+    Case("--train a.txt --profile a.txt", 64, "--profile", "'a.txt'", "which is read"),
+    Case("--train a.txt --profile /dev/full", 74, "/dev/full", "device"),
     Case("eval --checkpoint a.txt --data a.txt --surprising 0", 64, "--surprising", "found 0"),
     Case("eval --checkpoint a.txt --data a.txt --dynamic -1", 64, "--dynamic", "found -1"),
     Case("sample --checkpoint a.txt --color red", 64, "--color", "auto"),
@@ -102,9 +104,10 @@ import Testing
     Case("sample --chekpoint a.txt", 64, "'--chekpoint'", "Did you mean '--checkpoint'?"),
     Case("eval --checkpoint a.txt --dato=a.txt", 64, "'--dato'", "'--data'"),
     Case("inspect a.txt", 65, "a.txt", "safetensors"),
+    Case("sample --checkpoint nothing", 64, "--checkpoint", "a run's directory", "'nothing'"),
     Case("sample --checkpoint empty", 65, "'empty'", "0 bytes"),
     Case("eval --checkpoint short --data a.txt", 65, "'short'"),
-    Case("export --checkpoint nothing --to x.safetensors", 65, "'nothing'", "directory"),
+    Case("export --checkpoint nothing --to x.safetensors", 64, "'nothing'", "directory"),
     Case("inspect /dev/zero", 65, "/dev/zero", "device"),
     // It says that it has no bytes, and has some.
     Case("inspect /proc/self/cmdline", 65, "/proc/self/cmdline", "0 bytes"),
@@ -114,6 +117,7 @@ import Testing
     Case("--train a.txt --min-freq 1000000", 65, "--min-freq"),
     // Input and output.
     Case("--train missing.txt", 74, "missing.txt", "No such file"),
+    Case("--train names", 74, "names/", "not UTF-8"),
     Case("--run-dir file/run", 74, "file", "Not a directory"),
     Case("--run-dir /proc/run", 74, "/proc/run"),
   ]
@@ -134,6 +138,10 @@ import Testing
     directory.write("twice.yaml", "hidden: 8\ncell: rnn\nhidden: 9\n")
     truncate(directory.write("sparse", ""), 1 << 42)
     mkfifo(directory.path("pipe"), 0o600)
+    try FileManager.default.createDirectory(
+      atPath: directory.path("names"), withIntermediateDirectories: false)
+    let name = Array(directory.path("names/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xE9), 0]
+    close(creat(name, 0o600))
     try FileManager.default.createDirectory(
       atPath: directory.path("nothing"), withIntermediateDirectories: false)
   }

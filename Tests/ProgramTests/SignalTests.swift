@@ -36,7 +36,7 @@ import Training
   }
 
   /// One rank is asked; all stop after the same step and are saved.
-  @Test(arguments: [SIGUSR1, SIGTERM, SIGINT], [1, 2, 3, 4])
+  @Test(arguments: [SIGUSR1, SIGTERM, SIGINT, SIGHUP], [1, 2, 3, 4])
   func aSignalToAnyRankStopsAll(signal: Int32, ranks: Int) throws {
     let program = try start("run", ranks: ranks)
     let processes = program.ranks

@@ -277,6 +277,21 @@ import Training
     #expect(config["runDir"] as? String == "run" && config["train"] is NSNull)
   }
 
+  /// Nothing that is printed gets into the run's files.
+  @Test func standardStreamsMayBeClosed() throws {
+    let program = Program.path("chartrain-dist")
+    let outcome = try Program.run(
+      [
+        "sh", "-c",
+        "exec '\(program)' --hidden 16 --bs 8 --bptt 8 --max-steps 20 --sample-length 40 --run-dir run <&- >&- 2>&-",
+      ], currentDirectory: directory.path)
+    #expect(outcome.status == 0)
+    let lines = try String(contentsOfFile: directory.path("run/metrics.jsonl"), encoding: .utf8)
+      .split(separator: "\n")
+    #expect(lines.count > 20 && lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+    #expect(try String(contentsOfFile: directory.path("run/.lock"), encoding: .utf8).isEmpty)
+  }
+
   @Test func quietIsQuiet() throws {
     let outcome = try Program.run(
       "chartrain-dist", ["--run-dir", "run", "--hidden", "8", "--max-steps", "2", "--quiet"], ranks: 3,

@@ -95,12 +95,14 @@ import Training
     for index in 100..<150 { losses[index] = 3 }
     losses[300] = 30
     let passages = SurprisingPassage.worst(losses, count: 4)
-    #expect(passages.map(\.characters) == [100..<140, 261..<301, 140..<180, 1..<41])
+    #expect(passages.map(\.characters) == [100..<140, 261..<301, 140..<180, 0..<40])
     #expect(passages[0].natsPerCharacter == 3)
     #expect(abs(passages[1].natsPerCharacter - (39 + 30) / 40) < 1e-12)
     #expect(passages[2].natsPerCharacter == 1.5)
     #expect(SurprisingPassage.worst([1, 2, 3], count: 5).map(\.characters) == [0..<3])
     #expect(SurprisingPassage.worst([], count: 5).isEmpty)
+    // The first of a text is given, not predicted.
+    #expect(SurprisingPassage.worst([.nan, 2, 4], count: 1).map(\.natsPerCharacter) == [3])
     #expect(SurprisingPassage.worst(losses, count: 1000).count <= 12)
   }
 

@@ -14,6 +14,19 @@ import Training
     }
   }
 
+  /// A tenth of the best rate may be one that has not been looked at.
+  @Test func noRateBelowTheFirstIsSuggested() {
+    func outcome(firstRate: Double) -> RateFinder.Outcome {
+      RateFinder.Outcome(
+        (0..<100).map { step in
+          let rate = firstRate * pow(1.1, Double(step))
+          let loss = 1 + abs(Double(step) - 20) / 20
+          return RateFinder.Point(step: step + 1, learningRate: rate, loss: loss, smoothedLoss: loss)
+        })
+    }
+    #expect(outcome(firstRate: 1).minimumTenth == nil && outcome(firstRate: 1).steepest != nil)
+  }
+
   /// It stops where the loss explodes, suggests a rate below that, and leaves everything as it was.
   @Test(arguments: [1, 3])
   func theModelIsAsItWas(ranks: Int) throws {

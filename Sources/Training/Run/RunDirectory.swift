@@ -73,7 +73,9 @@ public struct RunDirectory: Sendable {
       guard kind(of: config) == .nothing, try !hasCheckpoints else {
         throw OptionError(
           option: "run-dir", expected: "a directory without a run",
-          found: "one in '\(path)'; choose another, or go on with that one by --resume")
+          found: kind(of: rateFinderCurve) == .nothing
+            ? "one in '\(path)'; choose another, or go on with that one by --resume"
+            : "that of lr-find in '\(path)'; choose another")
       }
     } else {
       self.path = try Self.newDefault()

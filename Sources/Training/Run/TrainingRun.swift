@@ -151,8 +151,10 @@ public final class TrainingRun {
     // So that there is something to go back to from the first step on, and that a run that goes on has noted with what options, and where.
     if trainer.progress.step == 0 || resumesRun { try save { _ in ["last"] } }
     if resumesRun, trainer.isFinished, trainer.progress.epochToValidate == nil {
-      logger.notice(
-        "all \(config.epochs) epochs of the run are over: a larger --epochs goes on (that of its last phase)")
+      let hint =
+        config.phases.last?.schedule == .oneCycle
+        ? "" : ": a larger --epochs goes on (that of its last phase)"
+      logger.notice("all \(config.epochs) epochs of the run are over\(hint)")
     } else if resumesRun, isAtMaximumSteps {
       logger.notice("the run has made \(trainer.progress.step) steps already: --max-steps asks for no more")
     }

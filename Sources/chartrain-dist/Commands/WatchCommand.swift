@@ -38,7 +38,11 @@ struct WatchCommand: CommandWithExamples {
       // Asked before it is drawn: the last picture is that of a run that has ended.
       let goesOn = run.isGoingOn
       try run.update()
-      let page = RunView(run, columns: isLive ? Terminal.columns() : 80).page
+      let view =
+        isLive
+        ? RunView(run, columns: Terminal.columns(), rows: Terminal.rows() - 1)
+        : RunView(run, columns: 80, rows: .max)
+      let page = view.page
       // From the top of the terminal, whatever was below wiped out.
       Terminal.write((isLive ? "\u{1B}[H\u{1B}[2J" : "") + page + "\n")
       guard isLive, goesOn else { return }
@@ -51,18 +55,37 @@ struct WatchCommand: CommandWithExamples {
 private struct RunView {
   private let run: PastRun
   private let columns: Int
+  private let rows: Int
   private static let chartHeight = 10
+  private static let lowestChart = 3
   private static let margin = 8
   private static let linesOfSample = 4
 
-  init(_ run: PastRun, columns: Int) {
+  init(_ run: PastRun, columns: Int, rows: Int) {
     self.run = run
     self.columns = max(20, columns)
+    self.rows = rows
   }
 
+  /// What there is room for: the sample goes first, then the chart.
   var page: String {
-    ([title, position] + troubles + chart + epochLines + sample).map { $0.cut(to: columns) }.joined(
+    let facts = [title, position] + troubles
+    let room = rows - facts.count - epochLines.count
+    let sample = room >= sample.count + Self.lowestChart + 2 ? sample : []
+    let chart = chart(height: min(Self.chartHeight, room - sample.count - 2))
+    return (facts + chart + epochLines + sample).prefix(rows).map { $0.cut(to: columns) }.joined(
       separator: "\n")
+  }
+
+  /// As many of the parts, from the first on, as fit into a line: half a number would be another.
+  private func line(_ parts: [String]) -> String {
+    var line = ""
+    for part in parts where !part.isEmpty {
+      let longer = line.isEmpty ? part : line + "  " + part
+      if longer.columns > columns { break }
+      line = longer
+    }
+    return line
   }
 
   private var title: String {
@@ -78,9 +101,10 @@ private struct RunView {
     let epochs = run.config.epochs
     let loss = run.metrics.smoothedLosses.last.flatMap { $0 }.map { fixed($0, 4) } ?? "-"
     let speeds = run.metrics.steps.suffix(Self.stepsOfSpeed).map(\.charactersPerSecond).sorted()
-    return
-      "epoch \(step.epoch)/\(epochs)  step \(grouped(step.step))  loss \(loss)\(left(epochs, step.step))  "
-      + "\(grouped(Int(speeds[speeds.count / 2]))) chars/s  rate \(scientific(step.learningRate))"
+    return line([
+      "epoch \(step.epoch)/\(epochs)", "step \(grouped(step.step))", "loss \(loss)", left(epochs, step.step),
+      "\(grouped(Int(speeds[speeds.count / 2]))) chars/s", "rate \(scientific(step.learningRate))",
+    ])
   }
 
   /// Of which the median speed is shown.
@@ -109,17 +133,18 @@ private struct RunView {
     let stepsOfEpoch = last.step - (run.metrics.epochs.dropLast().last?.step ?? 0)
     let done = min(1, Double(step - last.step) / Double(max(1, stepsOfEpoch)))
     let epochsLeft = Double(epochs - last.epoch) - done
-    return "  \(duration(seconds: epochsLeft * (last.seconds + (last.validSeconds ?? 0)))) left"
+    return "\(duration(seconds: epochsLeft * (last.seconds + (last.validSeconds ?? 0)))) left"
   }
 
-  private var chart: [String] {
+  private func chart(height: Int) -> [String] {
+    guard height >= Self.lowestChart else { return [] }
     let points = zip(run.metrics.steps, run.metrics.smoothedLosses).compactMap { step, loss in
       loss.map { (x: Double(step.step), y: $0) }
     }
     guard points.count > 1 else { return [] }
     // The fall of the first steps would leave no room for the rest.
     let shown = Array(points.dropFirst(points.count / 20))
-    let chart = TextChart(width: columns - Self.margin, height: Self.chartHeight, points: shown)
+    let chart = TextChart(width: columns - Self.margin, height: height, points: shown)
     return ["", "training loss, smoothed, from step \(grouped(Int(shown[0].x))) on"]
       + chart.rows { fixed($0, 3) }
   }
@@ -132,8 +157,10 @@ private struct RunView {
     var lines = [""]
     if let loss = last.validLoss, let best {
       lines.append(
-        "validation loss \(fixed(loss, 4)) after epoch \(last.epoch); best \(fixed(best.1, 4)), after \(best.0)"
-      )
+        line([
+          "validation loss \(fixed(loss, 4)) after epoch \(last.epoch);",
+          "best \(fixed(best.1, 4)), after \(best.0)",
+        ]))
     }
     // The time outside the reduction, in which ranks wait for the slowest.
     let phases = PhaseClock.Phase.allCases.filter { $0 != .reduce }.compactMap { last.phaseSeconds?["\($0)"] }

@@ -70,12 +70,20 @@ enum Terminal {
 
   /// The terminal's width in columns, 80 where it does not say.
   static func columns(_ stream: Stream = .output) -> Int {
+    size(stream).flatMap { $0.ws_col > 0 ? Int($0.ws_col) : nil } ?? 80
+  }
+
+  /// The terminal's height in rows, 24 where it does not say.
+  static func rows(_ stream: Stream = .output) -> Int {
+    size(stream).flatMap { $0.ws_row > 0 ? Int($0.ws_row) : nil } ?? 24
+  }
+
+  private static func size(_ stream: Stream) -> winsize? {
     let path = isUnderMPI ? launcherTerminal(of: stream) : nil
     let descriptor = path.map { open($0, O_WRONLY | O_NOCTTY) } ?? stream.rawValue
     defer { if path != nil { close(descriptor) } }
     var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? size : nil
   }
 
   private static let launchers: Set<String> = ["mpirun", "orterun", "mpiexec", "prterun", "mpirun.openmpi"]

@@ -12,7 +12,7 @@ struct FileOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number, for its last phase. Default: none, a new run.",
+      "Go on with the run in this directory from its last good checkpoint, on any number of ranks, with its options; --epochs may be another number, for its last phase, unless that has schedule one-cycle. Default: none, a new run.",
       valueName: "run-dir"), completion: .directory)
   var resume: String?
 
