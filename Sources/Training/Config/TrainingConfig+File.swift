@@ -27,7 +27,9 @@ extension TrainingConfig {
 
   /// Rank 0's config, on all ranks: the others' hosts need not have the file that it comes from.
   ///
-  /// - Parameter own: this rank's; there on rank 0, elsewhere of no account.
+  /// - Parameters:
+  ///   - own: this rank's; there on rank 0, elsewhere of no account.
+  ///   - world: all ranks, which call this together.
   /// - Throws: `AgreedFailure`, `RankError`.
   public static func ofRoot(_ own: TrainingConfig?, _ world: any World) throws -> TrainingConfig {
     let json = try world.onRoot { try JSON.line(own) }
