@@ -23,7 +23,9 @@ static void note(int signal) {
       // As the others.
     default:
       if (!can_save) {
-        if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) _exit(nothing_to_save);
+        // Where nobody hears them, nothing is to be done.
+        ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
+        (void)written;
         _exit(nothing_to_save);
       }
       stop_requested = 1;

@@ -193,17 +193,17 @@ private struct Strip {
     for tile in 0..<tiles {
       let part = rows * tile / tiles..<rows * (tile + 1) / tiles
       switch part.count {
-      case 1: compute(Row.self, part, of: tiles)
-      case 2: compute(TwoRows<Row>.self, part, of: tiles)
-      case 3: compute(ThreeRows<Row>.self, part, of: tiles)
-      case 4: compute(FourRows<Row>.self, part, of: tiles)
+      case 1: compute(Row.self, part, tile, of: tiles)
+      case 2: compute(TwoRows<Row>.self, part, tile, of: tiles)
+      case 3: compute(ThreeRows<Row>.self, part, tile, of: tiles)
+      case 4: compute(FourRows<Row>.self, part, tile, of: tiles)
       #if CHARTRAIN_FUSED
-        case 5: compute(FiveRows<Row>.self, part, of: tiles)
-        case 6: compute(SixRows<Row>.self, part, of: tiles)
+        case 5: compute(FiveRows<Row>.self, part, tile, of: tiles)
+        case 6: compute(SixRows<Row>.self, part, tile, of: tiles)
       #endif
       #if CHARTRAIN_WIDE_TILES
-        case 7: compute(SevenRows<Row>.self, part, of: tiles)
-        case 8: compute(EightRows<Row>.self, part, of: tiles)
+        case 7: compute(SevenRows<Row>.self, part, tile, of: tiles)
+        case 8: compute(EightRows<Row>.self, part, tile, of: tiles)
       #endif
       default: preconditionFailure("no tile of \(part.count) rows")
       }
@@ -228,13 +228,13 @@ private struct Strip {
     }
   }
 
-  /// Computes one of `tiles` groups of rows.
+  /// Computes a group of rows, the one with the number `tile`.
   @inline(__always)
-  private func compute<T: Tile>(_: T.Type, _ group: Range<Int>, of tiles: Int) {
+  private func compute<T: Tile>(_: T.Type, _ group: Range<Int>, _ tile: Int, of tiles: Int) {
     let row = group.lowerBound
     // The next panel is brought nearer a part with each tile.
     let aheadStep = (panelColumns + tiles - 1) / tiles
-    let ahead = panel + inner &* (panelColumns &+ aheadStep &* (row / T.rows))
+    let ahead = panel + inner &* (panelColumns &+ aheadStep &* tile)
     for column in stride(from: 0, to: columns, by: T.columns) {
       computeTile(
         T.self, start: start.from(row: row).from(column: column), left: left.from(row: row),
