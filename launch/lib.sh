@@ -246,7 +246,9 @@ shorten() {
   local lost='lost communication with a remote daemon.* Remote daemon: .* on node ([^ ]+)'
   local gone='Process name: \[\[[0-9]+,[0-9]+\],([0-9]+)\] +Exit code: +([0-9]+)'
   local unconnected='failed to TCP connect to a peer.* Local host: +([^ ]+) .*connect\(\) to ([^ ]+) failed'
-  if [[ $1 =~ $killed ]]; then
+  if [[ $1 =~ $killed && ${BASH_REMATCH[3]} == "signal 10 "* ]]; then
+    say "asked to stop before the run had begun: nothing new is saved"
+  elif [[ $1 =~ $killed ]]; then
     say "error: rank ${BASH_REMATCH[1]} on ${BASH_REMATCH[2]} exited on ${BASH_REMATCH[3]}"
   elif [[ $1 =~ $lost ]]; then
     say "error: lost the connection to host ${BASH_REMATCH[1]}"
@@ -275,23 +277,48 @@ end_with_its_ranks() {
   done
 }
 
+# Whether the process $1, a rank, listens to signals: before, one would end it, and of that mpirun may never hear.
+hears() {
+  local key mask
+  while read -r key mask; do
+    # SIGUSR1 is bit 9.
+    if [ "$key" = SigCgt: ]; then return $(((0x$mask & 0x200) == 0)); fi
+  done <"/proc/$1/status"
+  return 1
+} 2>/dev/null
+
 # Runs mpirun with these arguments, and ends this script with its status. Signals that ask to stop reach the ranks as SIGUSR1: to SIGTERM and SIGINT
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
 # What it and the program say goes to standard error, and to the file $errors where that is set.
 run_mpi() {
-  local mpi='' filter watcher ended=0 status=0 stops=0 interrupts=0 reaper=''
+  local mpi='' filter watcher ended=0 status=0 stops=0 told=1 interrupts=0 reaper='' asker=''
   # To the ranks that are here themselves, if there are any: where mpirun has been asked to end by others as well (a batch system asks all processes of
   # a job), a signal would cut short the time that it leaves its ranks to save in.
   tell() {
-    local receivers=() name
+    local receivers=() name index
     [ -n "$mpi" ] || return 0
     name=$(basename "$program")
     case $1 in USR1 | USR2) mapfile -t receivers < <(pgrep -P "$mpi" -x "${name:0:15}") ;; esac
-    if [ "${#receivers[@]}" -eq 0 ]; then receivers=("$mpi"); fi
-    kill "-$1" "${receivers[@]}" 2>/dev/null || true
+    told=1
+    if [ "${#receivers[@]}" -eq 0 ]; then
+      receivers=("$mpi") told=0
+    else
+      case $1 in
+        USR1 | USR2) for index in "${!receivers[@]}"; do hears "${receivers[index]}" || { unset "receivers[index]"; told=0; }; done ;;
+      esac
+    fi
+    [ "${#receivers[@]}" -eq 0 ] || kill "-$1" "${receivers[@]}" 2>/dev/null || true
   }
-  trap 'stops=1; tell USR1' TERM USR1 HUP
-  trap 'stops=1; interrupts=$((interrupts + 1)); if [ "$interrupts" -gt 1 ]; then tell KILL; else tell USR1; fi' INT
+  # While mpirun starts its ranks, the request may have been in vain: it is made once more until those here have heard it.
+  ask_to_stop() {
+    stops=1
+    tell USR1
+    [ "$told" -eq 0 ] && [ -n "$mpi" ] && [ -z "$asker" ] || return 0
+    (trap '' INT TERM HUP USR1 USR2; while sleep 0.1 && kill -0 "$mpi"; do tell USR1; [ "$told" -eq 0 ] || break; done) >/dev/null 2>&1 3>&- &
+    asker=$!
+  }
+  trap ask_to_stop TERM USR1 HUP
+  trap 'interrupts=$((interrupts + 1)); if [ "$interrupts" -gt 1 ]; then tell KILL; else ask_to_stop; fi' INT
   trap 'tell KILL' ABRT
   trap 'tell USR2' USR2
   # Where a host is gone, mpirun waits for it to end its ranks.
@@ -319,7 +346,7 @@ run_mpi() {
   (trap '' INT TERM HUP USR1 USR2; end_with_its_ranks "$mpi") >/dev/null 2>&1 3>&- &
   watcher=$!
   exec 3>&-
-  [ "$stops" -eq 0 ] || tell USR1
+  [ "$stops" -eq 0 ] || ask_to_stop
   # A signal that is trapped ends the wait, not the program.
   while true; do
     wait "$mpi" 2>/dev/null || true
@@ -328,11 +355,11 @@ run_mpi() {
   # Where a signal ended the last wait too, this one has mpirun's status.
   status=0
   wait "$mpi" 2>/dev/null || status=$?
-  kill -KILL "$watcher" 2>/dev/null || true
+  kill -KILL "$watcher" ${asker:+"$asker"} 2>/dev/null || true
   wait "$watcher" 2>/dev/null || ended=$?
   [ "$ended" -ne 75 ] || say "error: all ranks were dead and mpirun did not notice"
   # Asked to stop before it could have listened, it had done nothing that must be saved.
-  [ "$stops" -eq 0 ] || [ "$status" -ne $((128 + $(kill -l USR1))) ] || status=75
+  [ "$stops" -eq 0 ] || { [ "$status" -ne $((128 + $(kill -l USR1))) ] && [ "$ended" -ne 75 ]; } || status=75
   [ -z "$reaper" ] || kill "$reaper" 2>/dev/null || true
   # What mpirun has started, such as ssh to a host that is gone, may hold on to its standard error.
   { sleep 2; pkill -KILL -P "$filter" || true; kill -KILL "$filter"; } >/dev/null 2>&1 &

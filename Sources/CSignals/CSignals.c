@@ -5,13 +5,29 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_requested, save_requested, interrupts;
+static timer_t start_timer;
+static const struct itimerspec seconds_to_start = {.it_value = {.tv_sec = 3}}, no_time;
 // Set by any of several threads.
-static atomic_int can_save;
+static atomic_int can_save, is_starting;
 static int nothing_to_save;
-static const char *last_words = "";
+static const char *last_words = "", *interrupted_words = "";
+
+// Where nobody hears them, nothing is to be done.
+static void say(const char *words) {
+  ssize_t written = write(STDERR_FILENO, words, strlen(words));
+  (void)written;
+}
+
+// There is nothing to save.
+static void give_up(int signal) {
+  (void)signal;
+  say(last_words);
+  _exit(nothing_to_save);
+}
 
 static void note(int signal) {
   switch (signal) {
@@ -19,16 +35,20 @@ static void note(int signal) {
       save_requested = 1;
       return;
     case SIGINT:
-      if (interrupts++ > 0) _exit(128 + SIGINT);
+      if (interrupts++ > 0) {
+        say(interrupted_words);
+        _exit(128 + SIGINT);
+      }
       // As the others.
     default:
-      if (!can_save) {
-        // Where nobody hears them, nothing is to be done.
-        ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
-        (void)written;
-        _exit(nothing_to_save);
+      if (is_starting) {
+        stop_requested = 1;
+        timer_settime(start_timer, 0, &seconds_to_start, NULL);
+      } else if (!can_save) {
+        give_up(signal);
+      } else {
+        stop_requested = 1;
       }
-      stop_requested = 1;
   }
 }
 
@@ -65,10 +85,26 @@ void csignals_install(int status, const char *words) {
     sigaction(signals[index], &action, NULL);
     sigaddset(&unblocked, signals[index]);
   }
+  // SIGALRM is for whoever waits for other ranks.
+  signal(SIGRTMIN, give_up);
+  sigaddset(&unblocked, SIGRTMIN);
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+  timer_create(CLOCK_MONOTONIC, &event, &start_timer);
   sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
-void csignals_begin(void) { can_save = 1; }
+void csignals_start(void) { is_starting = 1; }
+
+void csignals_started(void) {
+  is_starting = 0;
+  timer_settime(start_timer, 0, &no_time, NULL);
+  if (stop_requested) give_up(0);
+}
+
+void csignals_begin(const char *words) {
+  interrupted_words = words;
+  can_save = 1;
+}
 
 int csignals_take(void) {
   int requests = stop_requested ? CSIGNALS_STOP : 0;

@@ -38,6 +38,18 @@ extension World {
     return all
   }
 
+  /// Returns every rank's array, each of as many values.
+  ///
+  /// - Throws: `RankError`.
+  public func allGather<Value: BitwiseCopyable>(_ values: [Value]) throws -> [[Value]] {
+    guard let first = values.first else { return Array(repeating: [], count: size) }
+    var all = [Value](repeating: first, count: values.count * size)
+    try values.withUnsafeBytes { local in
+      try all.withUnsafeMutableBytes { try allGather(local, into: $0) }
+    }
+    return (0..<size).map { Array(all[$0 * values.count..<($0 + 1) * values.count]) }
+  }
+
   /// Gives each rank its part of rank 0's array and returns it; rank 0 gets an empty one, since it has the
   /// whole.
   ///

@@ -2,13 +2,16 @@ import FoundationEssentials
 
 /// Looks for a key given twice in one object of a JSON text, which JSON decoders let pass.
 enum JSONKeys {
+  /// Decoders refuse what is nested deeper.
+  private static let maximumDepth = 512
+
   /// The first such key, still in its JSON spelling, or nil. The text need not be valid JSON.
   static func firstDuplicate(in json: [UInt8]) -> String? {
     /// The keys of each object that is open; nil for an array.
     var open: [Set<[UInt8]>?] = []
     var lastString: ArraySlice<UInt8>?
     var index = 0
-    while index < json.count {
+    while index < json.count, open.count <= maximumDepth {
       switch json[index] {
       case UInt8(ascii: "\""):
         let start = index + 1

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import SystemPackage
 
@@ -31,7 +30,10 @@ public func kind(of path: String) -> PathKind {
 ///
 /// - Throws: ``StorageError`` if a directory cannot be read, or has a name that is not UTF-8.
 public func filesBelow(_ path: String) throws -> [String] {
-  return try names(in: path).filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
+  let names = try names(in: path) { name in
+    throw StorageError("read a name that is not UTF-8 in", path + "/" + name, .illegalByteSequence)
+  }
+  return try names.filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
     let child = path.hasSuffix("/") ? path + name : path + "/" + name
     switch kind(of: child) {
     case .file: return [child]
@@ -41,10 +43,21 @@ public func filesBelow(_ path: String) throws -> [String] {
   }.sorted()
 }
 
+/// The names of the regular files in the directory `path`, sorted; hidden ones and those that are not UTF-8 are left out.
+///
+/// - Throws: ``StorageError`` if the directory cannot be read.
+public func namesOfFiles(in path: String) throws -> [String] {
+  try names(in: path) { _ in }.filter { name in
+    guard !name.hasPrefix("."), case .file = kind(of: path + "/" + name) else { return false }
+    return true
+  }.sorted()
+}
+
 /// The names in the directory `path`.
 ///
-/// - Throws: as ``filesBelow(_:)``.
-private func names(in path: String) throws -> [String] {
+/// - Parameter refuse: given what can be shown of a name that is not UTF-8, which is left out.
+/// - Throws: ``StorageError`` if the directory cannot be read; what `refuse` throws.
+func names(in path: String, _ refuse: (String) throws -> Void) throws -> [String] {
   guard let directory = opendir(path) else { throw StorageError("list", path, Errno(rawValue: errno)) }
   defer { closedir(directory) }
   var names: [String] = []
@@ -55,10 +68,11 @@ private func names(in path: String) throws -> [String] {
         (String(validatingCString: $0), String(cString: $0))
       }
     }
-    guard let valid = name.0 else {
-      throw StorageError("read a name that is not UTF-8 in", path + "/" + name.1, .illegalByteSequence)
+    if let valid = name.0 {
+      if valid != ".", valid != ".." { names.append(valid) }
+    } else {
+      try refuse(name.1)
     }
-    if valid != ".", valid != ".." { names.append(valid) }
     errno = 0
   }
   guard errno == 0 else { throw StorageError("list", path, Errno(rawValue: errno)) }
@@ -95,7 +109,8 @@ func synchroniseDirectory(_ path: String) throws {
     try FileDescriptor.open(path, .readOnly, options: .directory)
   }
   defer { try? directory.close() }
-  guard fsync(directory.rawValue) == 0 else {
+  // A file system that cannot do so for directories says that the argument is not valid.
+  guard fsync(directory.rawValue) == 0 || errno == EINVAL else {
     throw StorageError("synchronise", path, Errno(rawValue: errno))
   }
 }

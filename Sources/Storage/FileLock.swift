@@ -4,8 +4,8 @@ import SystemPackage
 /// A lock that one process of all hosts holds at a time, and loses when it ends, however it ends.
 ///
 /// It is on a file of its own, open for writing, since NFS knows no other. Source: flock(2).
-public struct FileLock: ~Copyable {
-  private let file: FileDescriptor
+public final class FileLock {
+  private var file: FileDescriptor?
 
   /// Takes the lock on the file at `path`, which is made if it is not there.
   ///
@@ -38,7 +38,11 @@ public struct FileLock: ~Copyable {
     flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
   }
 
-  deinit {
-    try? file.close()
+  /// Lets others have it.
+  public func release() {
+    try? file?.close()
+    file = nil
   }
+
+  deinit { release() }
 }

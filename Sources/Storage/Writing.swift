@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import SystemPackage
 
@@ -18,11 +17,11 @@ public struct OutputFile: ~Copyable {
     }
   }
 
-  /// Opens `path` for lines to be added at its end; creates it if need be.
+  /// Opens `path` for lines to be added at its end; creates it if need be. A pipe that nobody reads is an error, not waited for.
   ///
   /// - Throws: ``StorageError``.
   public init(appendingTo path: String) throws {
-    try self.init(path, [.append, .create], name: path)
+    try self.init(path, [.append, .create, .nonBlocking], name: path)
   }
 
   /// Opens `path`, which is there, to change a part of it.
@@ -168,10 +167,9 @@ private func temporaryName(for path: String) -> String {
 ///
 /// - Throws: ``StorageError``.
 public func removeTemporaryFiles(in directory: String) throws {
-  let names = try attempt("list", directory) {
-    try FileManager.default.contentsOfDirectory(atPath: directory)
-  }
-  for name in names where name.hasPrefix(".") && name.contains(temporaryMark) {
-    try removeFile("\(directory)/\(name)")
+  for name in try names(in: directory, { _ in }) where name.hasPrefix(".") && name.contains(temporaryMark) {
+    let path = "\(directory)/\(name)"
+    // Nobody who writes leaves a directory.
+    if isLink(path) || kind(of: path) != .directory { try removeFile(path) }
   }
 }

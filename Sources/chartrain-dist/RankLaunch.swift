@@ -39,8 +39,8 @@ func runOnRanks(_ limits: StallLimits = StallLimits(), _ body: (any World) throw
       exit(Failure.status(cause))
     }
   }
-  let world = try MPIWorld(secondsToStart: limits.timeout / .seconds(1)) {
-    report("chartrain-dist: \($0)")
+  let world = try SignalRequests.starting {
+    try MPIWorld(secondsToStart: limits.timeout / .seconds(1)) { report("chartrain-dist: \($0)") }
   }
   do {
     let status: Int32

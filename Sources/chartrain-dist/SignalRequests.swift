@@ -16,8 +16,20 @@ enum SignalRequests {
 
   private static let lastWords = "chartrain-dist: stopped before the first step: nothing new is saved\n"
 
-  /// From now on there is something to save.
-  static func begin() { csignals_begin() }
+  /// Does what makes this process known to others, which it must not leave in the middle of that.
+  static func starting<Result>(_ body: () throws -> Result) rethrows -> Result {
+    csignals_start()
+    defer { csignals_started() }
+    return try body()
+  }
+
+  /// From now on there is something to save, on every rank of `world`. A rank that a second SIGINT ends says which one it is.
+  static func begin(_ world: any World) {
+    let status = 128 + SIGINT
+    let words =
+      "chartrain-dist: error: rank \(world.rank) on \(world.host) left the run with status \(status)\n"
+    csignals_begin(strdup(world.size > 1 ? words : ""))
+  }
 
   static func take() -> RunRequests {
     let taken = Int(csignals_take())

@@ -21,7 +21,7 @@ import Training
     [
       "--train", directory.path("text.txt"), "--cell", "gru", "--hidden", "8", "--embedding", "4", "--bs",
       "4", "--bptt",
-      "5", "--max-steps", "7", "--checkpoint-every", "2", "--keep", "2", "--sample-length", "0", "--quiet",
+      "5", "--max-steps", "7", "--checkpoint-every", "2", "--keep", "2", "--sample-length", "0",
       "--run-dir",
       directory.path(run),
     ]
@@ -101,6 +101,7 @@ import Training
         #expect(checkpoints(run) == [], "call \(call)")
         continue
       }
+      #expect(!outcome.output.contains("could not be saved"), "call \(call): \(outcome.output)")
       for name in ["last", "best"] {
         #expect(try checkpoint(run, name + ".safetensors").checksum == checksum, "call \(call): \(name)")
       }

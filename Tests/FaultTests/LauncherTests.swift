@@ -29,6 +29,18 @@ import Testing
     #expect(try run.last.progress?.step == run.steps)
   }
 
+  /// While mpirun starts its ranks, too; before the script can listen, it ends.
+  @Test(arguments: ["train", "supervise"], [0.1, 0.15, 0.2, 0.3, 0.5])
+  func aSignalIsNeverTooEarly(script: String, seconds: Double) throws {
+    let program = try start(script, steps: 100_000_000, ranks: 2)
+    usleep(UInt32(seconds * 1e6))
+    kill(program.process, SIGTERM)
+    let outcome = try program.outcome(secondsAllowed: 60)
+    #expect([75, 128 + SIGTERM].contains(outcome.status), "\(outcome.status): \(outcome.errors)")
+    #expect(!outcome.errors.contains("exited on signal"), "\(outcome.errors)")
+    #expect(RunningProgram.haveEnded(ranks))
+  }
+
   /// mpirun by itself gives one rank, or each of two, a single core.
   @Test(.enabled(if: ProcessInfo.processInfo.processorCount > 1, "one processor"), arguments: [1, 2])
   func threadsHaveMoreThanOneCore(ranks: Int) throws {

@@ -62,6 +62,7 @@ import Testing
     Case("--blocks 0", 64, "--blocks", "found 0"),
     Case("--threads 0", 64, "--threads", "found 0"),
     Case("--checkpoint-every 0m", 64, "--checkpoint-every", "found 0"),
+    Case("--checkpoint-every 1e300m", 64, "--checkpoint-every", "at most 1e6"),
     Case("--checkpoint-every often", 64, "--checkpoint-every", "often"),
     Case("--max-skipped 0", 64, "--max-skipped", "found 0"),
     Case("--stall-warning 0", 64, "--stall-warning", "found 0"),

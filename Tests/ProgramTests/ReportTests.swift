@@ -64,6 +64,17 @@ import Testing
     #expect(try missing() == 3)
   }
 
+  /// Nobody could add these up.
+  @Test func moreRanksThanThereCanBeAreNoCrash() throws {
+    try small.train("a")
+    let path = small.directory.path("a/metrics.jsonl")
+    let line =
+      #"{"epoch":0,"kind":"start","ranks":{"a":9223372036854775807,"b":9223372036854775807},"step":0,"time":1}"#
+    try (String(contentsOfFile: path, encoding: .utf8) + line + "\n").write(
+      toFile: path, atomically: true, encoding: .utf8)
+    #expect(try small.run(["report", "a"]).status == 0)
+  }
+
   /// As long as it goes on, and once it has been killed.
   @Test func theReportSaysWhatHasBecomeOfARun() throws {
     let program = try RunningProgram(

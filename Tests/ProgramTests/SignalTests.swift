@@ -44,7 +44,11 @@ import Training
     kill(processes[Int(signal) % ranks], signal)
     let outcome = try program.outcome()
     #expect(outcome.status == 75, "\(outcome.errors)")
-    #expect(outcome.output.contains("stopped on request"), "\(outcome.output)")
+    let launcher = ranks > 1 ? "mpirun -n \(ranks) " : ""
+    let command = "\(launcher)\(Program.path("chartrain-dist")) --resume run"
+    #expect(
+      outcome.output.contains("stopped on request; to go on: \(command)\n"),
+      "\(outcome.output)")
     let step = try #require(try last("run").progress?.step)
     #expect(step == steps("run"))
   }
@@ -182,7 +186,11 @@ import Training
     kill(ranks[0], SIGINT)
     try program.wait { !hasPendingSignals(ranks[0]) }
     kill(ranks[0], SIGINT)
-    #expect(try program.outcome().status == 130)
+    let outcome = try program.outcome()
+    #expect(outcome.status == 130)
+    #expect(
+      outcome.errorLines.contains { $0.contains(/error: rank 0 on .* left the run with status 130/) },
+      "\(outcome.errors)")
   }
 
   private func hasPendingSignals(_ process: pid_t) -> Bool {

@@ -107,6 +107,17 @@ import Training
     }
   }
 
+  /// In the metadata, where it may be a number as good as another.
+  @Test(arguments: [(#"\"step\":6"#, #"\"step\":7"#), (#"\"lr\":0.01"#, #"\"lr\":0.02"#)])
+  func oneOtherDigitIsNoticed(good: String, bad: String) throws {
+    var file = try Data(contentsOf: URL(fileURLWithPath: checkpoint()))
+    let place = try #require(file.range(of: Data(good.utf8)))
+    file.replaceSubrange(place, with: Data(bad.utf8))
+    #expect {
+      try Checkpoint(path: directory.write("changed.safetensors", file))
+    } throws: { "\($0)".contains("metadata with checksum") }
+  }
+
   /// As PyTorch would write one: no more than a model needs.
   @Test func aFileFromElsewhereIsEnough() throws {
     let path = try writeForeign(config: Self.foreignConfig)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Ranks
 import TestSupport
 import Testing
@@ -65,14 +66,28 @@ import Training
   }
 
   /// A broken newest checkpoint is passed over, and the lines it wrote are written again.
-  @Test func theLastGoodCheckpointIsTaken() throws {
+  @Test(arguments: [
+    ("", ""), (#"\"phase\":1"#, #"\"phase\":7"#), (#""adam.m.e.weight""#, #""adam.x.e.weight""#),
+  ])
+  func theLastGoodCheckpointIsTaken(good: String, bad: String) throws {
     var config = runs.config("run")
     config.checkpointEvery = .steps(20)
     config.maxSteps = 50
     try TrainingFixture.run(config, runDirectory: config.runDir!)
     let last = config.runDir! + "/checkpoints/last.safetensors"
-    let data = try Data(contentsOf: URL(fileURLWithPath: last))
-    try data.dropLast(100).write(to: URL(fileURLWithPath: last))
+    var data = try Data(contentsOf: URL(fileURLWithPath: last))
+    if let place = data.range(of: Data(good.utf8)) {
+      data.replaceSubrange(place, with: Data(bad.utf8))
+    } else {
+      try #require(good.isEmpty)
+      data.removeLast(100)
+    }
+    // Whatever other names it has.
+    let checkpoints = config.runDir! + "/checkpoints/"
+    let newest = try FileManager.default.contentsOfDirectory(atPath: checkpoints).filter {
+      try Checkpoint(path: checkpoints + $0).progress?.step == 50
+    }
+    for name in newest { try data.write(to: URL(fileURLWithPath: checkpoints + name)) }
     let path = config.runDir!
     let summaries = Summaries()
     _ = try ThreadWorld.run(size: 2) { world in
@@ -83,6 +98,69 @@ import Training
     #expect(summaries.all.map(\.resumedAtStep) == [40])
     let steps = try runs.lines("run").filter { $0.contains(#""kind":"step""#) }
     #expect(steps.count == 60)
+  }
+
+  /// Somebody else's files beside a run's checkpoints.
+  @Test func onlyARunsOwnCheckpointsAreTaken() throws {
+    var config = runs.config("run")
+    config.maxSteps = 20
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    config.maxSteps = 50
+    config.seed = 5
+    try TrainingFixture.run(config, runDirectory: runs.directory.path("other"))
+    let files = FileManager.default
+    let checkpoints = config.runDir! + "/checkpoints/"
+    let other = runs.directory.path("other/checkpoints/last.safetensors")
+    for name in ["backup", ".a.tmp-1"] {
+      try files.createDirectory(atPath: checkpoints + name, withIntermediateDirectories: false)
+    }
+    try files.copyItem(atPath: other, toPath: checkpoints + "backup/last.safetensors")
+    try files.copyItem(atPath: other, toPath: checkpoints + "mine.safetensors")
+    #expect(mknod(checkpoints + "\u{1}", S_IFREG | 0o600, 0) == 0)
+    try [0x61, 0xFF, 0].withUnsafeBufferPointer { name in
+      let path = Array(checkpoints.utf8) + name
+      let made = path.withUnsafeBufferPointer {
+        $0.withMemoryRebound(to: CChar.self) { mknod($0.baseAddress!, S_IFREG | 0o600, 0) }
+      }
+      try #require(made == 0)
+    }
+    let resumed = Summaries()
+    let path = config.runDir!
+    _ = try ThreadWorld.run(size: 1) { world in
+      let start = try RunStart(resuming: path, world, TrainingFixture.silentLogger) { $0.maxSteps = 25 }
+      try TrainingRun(start, world, resumed, TrainingFixture.silentLogger).run()
+    }
+    #expect(resumed.all.map(\.resumedAtStep) == [20] && resumed.all.first?.config.seed == 0)
+  }
+
+  /// All that it needs is in its checkpoints.
+  @Test func aRunWithoutItsConfigGoesOn() throws {
+    var config = runs.config("run")
+    try TrainingFixture.run(config, runDirectory: runs.directory.path("whole"))
+    config.maxSteps = 50
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    try FileManager.default.removeItem(atPath: config.runDir! + "/config.json")
+    try runs.resume("run", ranks: 1) { $0.maxSteps = nil }
+    #expect(try runs.tensorBytes("run") == runs.tensorBytes("whole"))
+    #expect(FileManager.default.fileExists(atPath: config.runDir! + "/config.json"))
+  }
+
+  /// What is not of lines takes neither the memory nor the time that it would as one line.
+  @Test func metricsThatAreNoLinesAreTakenAway() throws {
+    var config = runs.config("run")
+    config.maxSteps = 5
+    try TrainingFixture.run(config, runDirectory: config.runDir!)
+    let path = config.runDir! + "/metrics.jsonl"
+    let file = try #require(FileHandle(forUpdatingAtPath: path))
+    try file.truncate(atOffset: 300 << 20)
+    try file.close()
+    try runs.resume("run", ranks: 1) { $0.maxSteps = 7 }
+    let steps = try runs.lines("run").filter { $0.contains(#""kind":"step""#) }
+    #expect(steps.count == 7)
+    // A pipe in its place is not waited for.
+    try FileManager.default.removeItem(atPath: path)
+    #expect(mkfifo(path, 0o600) == 0)
+    #expect(runs.refusal("run", ranks: 1) { $0.maxSteps = 9 }.contains("metrics.jsonl"))
   }
 
   /// All that a run of short epochs writes may be one file under two names; the one before is there as well.

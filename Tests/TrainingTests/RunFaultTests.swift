@@ -175,21 +175,80 @@ import Training
 
   // MARK: Storage
 
-  /// The directory goes away in mid-run: training goes on, and the end makes it again.
+  /// Numbers that a step has made wrong with a loss and a gradient that were not: what cannot be gone on with is not called saved.
+  @Test(arguments: [1, 3]) func parametersThatAreNoNumbersAreNotSaved(ranks: Int) throws {
+    var config = config("run")
+    config.phases = [Phase(epochs: 3, lr: 1e39)]
+    config.maxSteps = 1
+    #expect {
+      _ = try run(config, ranks: ranks)
+    } throws: { error in
+      let cause = (error as? AgreedFailure)?.cause as? TrainingRun.Diverged
+      return cause?.checkpoint?.hasSuffix("last.safetensors") == true
+    }
+    #expect(try last(config).progress?.step == 0)
+    #expect(try lines("end", config).map { $0["ending"] as? String } == ["diverged"])
+  }
+
+  /// The directory goes away in mid-run: training goes on, and the next checkpoint makes it again.
   @Test func theRunOutlivesItsCheckpointDirectory() throws {
     let whole = config("whole")
     #expect(try run(whole) == .finished)
-    let config = config("run")
+    var config = config("run")
+    config.checkpointEvery = .steps(5)
     let path = config.runDir! + "/checkpoints"
+    let found = Refusals()
     let ending = try run(
       config,
       observer: {
-        EpochNoter { if $0 == 2 { try? FileManager.default.moveItem(atPath: path, toPath: path + "-away") } }
+        EpochNoter { epoch in
+          if epoch == 2 { try? FileManager.default.moveItem(atPath: path, toPath: path + "-away") }
+          if epoch == 3, FileManager.default.fileExists(atPath: path + "/last.safetensors") {
+            found.add("last")
+          }
+        }
       })
     #expect(ending == .finished)
-    let failures = try lines("checkpoint", config).compactMap { $0["failure"] as? String }
-    #expect(failures.count >= 1 && failures.allSatisfy { $0.contains(path) }, "\(failures)")
+    #expect(found.all == ["last"])
     #expect(try checksum(config) == checksum(whole))
+  }
+
+  /// A link that somebody puts in the place of the directory while the run goes on could lead anywhere.
+  @Test func aLinkInMidRunIsNotFollowed() throws {
+    var config = config("run")
+    config.checkpointEvery = .steps(5)
+    let path = config.runDir! + "/checkpoints"
+    let outside = directory.path("outside")
+    try FileManager.default.createDirectory(atPath: outside, withIntermediateDirectories: false)
+    #expect {
+      _ = try run(
+        config,
+        observer: {
+          EpochNoter { epoch in
+            guard epoch == 1 else { return }
+            try? FileManager.default.moveItem(atPath: path, toPath: path + "-away")
+            try? FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: outside)
+          }
+        })
+    } throws: { (($0 as? AgreedFailure)?.cause as? FinalSaveFailed) != nil }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: outside) == [])
+    #expect(try lines("checkpoint", config).contains { ($0["failure"] as? String)?.contains(path) == true })
+  }
+
+  /// Of two that would go on, one reads what the other has written by then.
+  @Test func theCheckpointIsChosenUnderTheLock() throws {
+    var config = config("run")
+    config.maxSteps = 5
+    _ = try run(config)
+    let path = config.runDir!
+    _ = try ThreadWorld.run(size: 1) { world in
+      let first = try RunStart(resuming: path, world, TrainingFixture.silentLogger) { $0.maxSteps = 30 }
+      #expect {
+        _ = try RunStart(resuming: path, world, TrainingFixture.silentLogger) { $0.maxSteps = 9 }
+      } throws: { (($0 as? AgreedFailure)?.cause as? RunInUse) != nil }
+      try TrainingRun(first, world, SilentObserver(), TrainingFixture.silentLogger).run()
+    }
+    #expect(try last(config).progress?.step == 30)
   }
 
   /// The whole directory goes away: what the end makes can be gone on with.

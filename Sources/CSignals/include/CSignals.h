@@ -18,8 +18,12 @@ void csignals_prepare(void);
 /// be asked from the first moment on.
 void csignals_install(int status, const char *words);
 
-/// From now on there is something to save.
-void csignals_begin(void);
+/// Between these two a request to stop waits, three seconds at most: a rank that ended while it makes itself known to mpirun could leave it hanging.
+void csignals_start(void);
+void csignals_started(void);
+
+/// From now on there is something to save. A second SIGINT writes `words` to standard error before it ends the process.
+void csignals_begin(const char *words);
 
 /// The requests so far. One to stop stays, one to save is returned once.
 int csignals_take(void);

@@ -52,8 +52,9 @@ public struct StepBenchmark {
     clock.reset()
     let milliseconds = try (0..<steps).map { _ in try trainer.timedStep() * 1000 }
     let resident = try world.allGather(peakResidentBytes()).max()!
-    let phases = try PhaseClock.Phase.allCases.map {
-      (name: "\($0)", milliseconds: try world.allGather(clock.seconds(in: $0) * 1000 / Double(steps)))
+    let seconds = try world.allGather(PhaseClock.Phase.allCases.map(clock.seconds))
+    let phases = PhaseClock.Phase.allCases.enumerated().map { index, phase in
+      (name: "\(phase)", milliseconds: seconds.map { $0[index] * 1000 / Double(steps) })
     }
     setOpenBLASThreads(1)
     try world.barrier()

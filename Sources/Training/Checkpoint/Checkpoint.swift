@@ -49,6 +49,10 @@ public struct Checkpoint: Sendable {
       ? nil : try decode(Progress.self, CheckpointFormat.progressKey)
     self.file = file
     for tensor in ParameterLayout(model).tensors { _ = try file.find(tensor.name, tensor.shape) }
+    if let expected = file.header.metadata[CheckpointFormat.metadataChecksumKey] {
+      let found = CheckpointFormat.checksum(of: file.header.metadata).text
+      guard found == expected else { throw refuse("metadata with checksum \(expected)", found) }
+    }
     if let expected = file.header.metadata[CheckpointFormat.checksumKey] {
       let found = try file.dataChecksum().text
       guard found == expected else { throw refuse("tensor data with checksum \(expected)", found) }

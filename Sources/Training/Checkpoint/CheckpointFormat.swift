@@ -1,4 +1,5 @@
 import CharModel
+import SafeTensors
 import Text
 
 /// The names that a checkpoint file uses: see `docs/checkpoint-format.md`.
@@ -9,12 +10,40 @@ enum CheckpointFormat {
   static let vocabularyKey = "chartrain.vocab"
   static let progressKey = "chartrain.progress"
   static let checksumKey = "chartrain.checksum"
+  static let metadataChecksumKey = "chartrain.metadataChecksum"
 
   static let unaveragedPrefix = "unaveraged."
   static let firstMomentPrefix = "adam.m."
   static let secondMomentPrefix = "adam.v."
   static let stateH = "state.h"
   static let stateC = "state.c"
+
+  /// `[L, B, H]`.
+  static func stateShape(_ model: ModelConfig, streams: Int) -> [Int] {
+    [model.layers, streams, model.hidden]
+  }
+
+  /// What stands before the names of parameters, those of the model itself first: of Adam's moments, and of what training goes on from where the model is an average.
+  static func prefixes(isAveraged: Bool) -> [String] {
+    [""] + (isAveraged ? [unaveragedPrefix] : []) + [firstMomentPrefix, secondMomentPrefix]
+  }
+
+  /// Of the tensors' data, and of the metadata with it.
+  static func addChecksums(to metadata: inout [String: String], of tensors: [OutputTensor]) {
+    metadata[checksumKey] = dataChecksum(of: tensors).text
+    metadata[metadataChecksumKey] = checksum(of: metadata).text
+  }
+
+  /// That of all metadata but itself: their keys and values, sorted by key, with a zero byte behind each.
+  static func checksum(of metadata: [String: String]) -> Checksum {
+    var checksum = Checksum()
+    // Text would sort by its characters' composition.
+    let others = metadata.filter { $0.key != metadataChecksumKey }.map { (Array($0.key.utf8), $0.value) }
+    for (key, value) in others.sorted(by: { $0.0.lexicographicallyPrecedes($1.0) }) {
+      (key + [0] + value.utf8 + [0]).withUnsafeBytes { checksum.add($0) }
+    }
+    return checksum
+  }
 
   /// Whether it is the name of parameters, trained or averaged.
   static func isParameter(_ tensor: String) -> Bool {

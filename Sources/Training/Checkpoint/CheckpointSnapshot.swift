@@ -41,7 +41,7 @@ final class CheckpointSnapshot: @unchecked Sendable {
   /// - Throws: `StorageError`; what was at `path` before is then untouched.
   func write(to path: String) throws {
     var metadata = metadata
-    metadata[CheckpointFormat.checksumKey] = dataChecksum(of: tensors).text
+    CheckpointFormat.addChecksums(to: &metadata, of: tensors)
     try writeSafeTensors(to: path, metadata: metadata, tensors: tensors)
   }
 }
@@ -50,7 +50,7 @@ extension Trainer {
   /// What a training checkpoint holds.
   fileprivate func checkpointTensors(_ states: CollectedStates) -> [OutputTensor] {
     var tensors = parameterSets.flatMap { $0.set.outputTensors(prefix: $0.prefix) }
-    let shape = [model.layers, config.bs, model.hidden]
+    let shape = CheckpointFormat.stateShape(model, streams: config.bs)
     tensors.append(OutputTensor(name: CheckpointFormat.stateH, shape: shape, values: states.global.h))
     if model.cell.cell.hasMemory {
       tensors.append(OutputTensor(name: CheckpointFormat.stateC, shape: shape, values: states.global.c))
@@ -58,7 +58,7 @@ extension Trainer {
     return tensors
   }
 
-  /// Without the checksum.
+  /// Without the checksums.
   fileprivate func checkpointMetadata(_ vocabulary: Vocabulary) throws -> [String: String] {
     [
       CheckpointFormat.versionKey: CheckpointFormat.version,

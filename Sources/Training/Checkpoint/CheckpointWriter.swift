@@ -14,7 +14,9 @@ final class CheckpointWriter: Sendable {
     /// Nil where it was written.
     let failure: Failure?
     /// Why an older one that is not to be kept is still there.
-    let pruningFailure: (any Error)?
+    var pruningFailure: (any Error)?
+    /// Whether these names could not be written before.
+    var isSecondTry = false
   }
 
   /// Why a checkpoint was not written.
@@ -32,6 +34,7 @@ final class CheckpointWriter: Sendable {
   }
 
   private let directory: RunDirectory
+  private let description: RunDescription
   private let vocabulary: Vocabulary
   private let snapshot = CheckpointSnapshot()
   private let queue = DispatchQueue(label: "checkpoints", qos: .utility)
@@ -47,10 +50,11 @@ final class CheckpointWriter: Sendable {
   private let hasWrittenLast = Mutex(false)
 
   /// - Throws: `StorageError` if the directory cannot be read.
-  init(_ directory: RunDirectory, keep: Int, _ vocabulary: Vocabulary) throws {
+  init(_ directory: RunDirectory, _ description: RunDescription, _ vocabulary: Vocabulary) throws {
     self.directory = directory
+    self.description = description
     self.vocabulary = vocabulary
-    pruner = try StepCheckpoints(directory, keep: keep)
+    pruner = try StepCheckpoints(directory, keep: description.config.keep)
   }
 
   /// Takes a snapshot, as soon as the one before is written, and begins to write it.
@@ -60,7 +64,7 @@ final class CheckpointWriter: Sendable {
     wait()
     // What will not come again has its last chance to be written.
     for name in missing.withLock({ $0 }) where name != "last" && !name.hasPrefix("step-") {
-      do { try snapshot.write(to: directory.checkpoint(name)) } catch { lost.withLock { $0.append(name) } }
+      do { try writeOnceMore([name]) } catch { lost.withLock { $0.append(name) } }
     }
     try snapshot.take(trainer, states, vocabulary)
     let clock = ContinuousClock()
@@ -74,8 +78,7 @@ final class CheckpointWriter: Sendable {
       }
       let outcome = Outcome(
         progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
-        failure: failure,
-        pruningFailure: pruningFailure)
+        failure: failure, pruningFailure: pruningFailure)
       outcomes.withLock { $0.append(outcome) }
     }
   }
@@ -106,13 +109,33 @@ final class CheckpointWriter: Sendable {
   /// Writes the last snapshot once more under the names that it lacks; waits for it.
   func writeAgain() throws {
     wait()
-    for name in missing.withLock({ $0 }) { try snapshot.write(to: directory.checkpoint(name)) }
+    try writeOnceMore(missing.withLock { $0 })
+  }
+
+  private func writeOnceMore(_ names: [String]) throws {
+    let clock = ContinuousClock()
+    let began = clock.now
+    try prepareDirectory()
+    for name in names { try snapshot.write(to: directory.checkpoint(name)) }
+    let outcome = Outcome(
+      progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1), failure: nil,
+      isSecondTry: true)
+    outcomes.withLock { $0.append(outcome) }
+  }
+
+  /// Somebody may have taken the directory away, or have put a link in its place that leads elsewhere.
+  private func prepareDirectory() throws {
+    guard !isLink(directory.checkpoints) else {
+      throw StorageError("write in", directory.checkpoints, .tooManySymbolicLinkLevels)
+    }
+    try directory.restore(description)
   }
 
   private func writeFiles(_ names: [String]) -> Failure? {
     guard snapshot.isFinite else { return .notFinite }
     do {
       let paths = names.map(directory.checkpoint)
+      try prepareDirectory()
       keepLast()
       try snapshot.write(to: paths[0])
       for path in paths.dropFirst() {
@@ -155,8 +178,8 @@ private final class StepCheckpoints: @unchecked Sendable {
     }
     paths.sort { age($0) < age($1) }
     while paths.count > keep {
-      let path = paths.removeFirst()
-      if kind(of: path) != .nothing { try removeFile(path) }
+      if kind(of: paths[0]) != .nothing { try removeFile(paths[0]) }
+      paths.removeFirst()
     }
   }
 }

@@ -43,7 +43,7 @@ extension Trainer {
         }
       }
       let states = CollectedStates(model, shards)
-      let shape = [model.layers, config.bs, model.hidden]
+      let shape = CheckpointFormat.stateShape(model, streams: config.bs)
       try checkpoint.read(CheckpointFormat.stateH, shape, into: states.global.h)
       if model.cell.cell.hasMemory {
         try checkpoint.read(CheckpointFormat.stateC, shape, into: states.global.c)
@@ -60,11 +60,34 @@ extension Trainer {
   /// The parameters, Adam's moments and the average, with the prefixes of their names in a checkpoint. The model that others read
   /// from the file is the one without a prefix.
   var parameterSets: [(set: ParameterSet, prefix: String)] {
-    let moments = [
-      (adam.firstMoment, CheckpointFormat.firstMomentPrefix),
-      (adam.secondMoment, CheckpointFormat.secondMomentPrefix),
-    ]
-    guard let average else { return [(parameters, "")] + moments }
-    return [(average.parameters, ""), (parameters, CheckpointFormat.unaveragedPrefix)] + moments
+    let sets = (average.map { [$0.parameters] } ?? []) + [parameters, adam.firstMoment, adam.secondMoment]
+    return zip(sets, CheckpointFormat.prefixes(isAveraged: average != nil)).map { (set: $0, prefix: $1) }
+  }
+}
+
+extension Checkpoint {
+  /// Whether a run can go on from here, as far as that can be told without its text.
+  ///
+  /// - Throws: ``CheckpointError``, `SafeTensorsError`.
+  func checkGoesOn() throws {
+    func refuse(_ expected: String, _ found: String) -> CheckpointError {
+      CheckpointError(path: file.path, expected: expected, found: found)
+    }
+    guard let progress else { throw refuse("a training checkpoint", "a model alone") }
+    let config: TrainingConfig
+    do { config = try JSON.decode(TrainingConfig.self, from: configText ?? "") } catch let error
+      as DecodingError
+    {
+      throw refuse("a config that can be", error.summary)
+    }
+    guard progress.fits(config.phases, columns: .max) else {
+      throw refuse("a progress that a run of its config can have made", "another")
+    }
+    for prefix in CheckpointFormat.prefixes(isAveraged: config.averageDecay != nil) {
+      for tensor in ParameterLayout(model).tensors { _ = try file.find(prefix + tensor.name, tensor.shape) }
+    }
+    let shape = CheckpointFormat.stateShape(model, streams: config.bs)
+    _ = try file.find(CheckpointFormat.stateH, shape)
+    if model.cell.cell.hasMemory { _ = try file.find(CheckpointFormat.stateC, shape) }
   }
 }

@@ -24,9 +24,12 @@ public enum CheckpointInterval: Equatable, Sendable {
   var isPossible: Bool {
     switch self {
     case .steps(let steps): steps >= 1
-    case .minutes(let minutes): minutes > 0 && minutes.isFinite
+    case .minutes(let minutes): minutes > 0 && minutes <= Self.maximumMinutes
     }
   }
+
+  /// Nearly two years.
+  static let maximumMinutes = 1e6
 }
 
 extension CheckpointInterval: Codable {

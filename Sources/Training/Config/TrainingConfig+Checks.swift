@@ -89,7 +89,7 @@ extension TrainingConfig {
     try require("max-steps", maxSteps ?? 1, in: 1...Int.max)
     guard checkpointEvery.isPossible else {
       throw OptionError(
-        option: "checkpoint-every", expected: "at least 1 step, or minutes above 0",
+        option: "checkpoint-every", expected: "at least 1 step, or minutes above 0 and at most 1e6",
         found: checkpointEvery.text)
     }
     try require("check-every", checkEvery, in: 1...Int.max)

@@ -9,7 +9,7 @@ public func writeModel(to path: String, _ parameters: ParameterSet, like checkpo
   let tensors = parameters.outputTensors(prefix: "")
   var metadata = checkpoint.file.header.metadata
   metadata[CheckpointFormat.progressKey] = nil
-  metadata[CheckpointFormat.checksumKey] = dataChecksum(of: tensors).text
+  CheckpointFormat.addChecksums(to: &metadata, of: tensors)
   try writeSafeTensors(to: path, metadata: metadata, tensors: tensors)
 }
 

@@ -16,8 +16,7 @@ public struct PastRun: Sendable {
     }
     directory = try RunDirectory(existing: path)
     config = try TrainingConfig(file: directory.config)
-    struct Places: Decodable { let placement: [Placement]? }
-    placement = (try? JSON.decode(Places.self, from: try directory.configText()))?.placement ?? []
+    placement = directory.placement
     metrics = try MetricsFile(directory: path)
     samples = try directory.sampledTexts()
   }

@@ -61,6 +61,7 @@ private struct MetricsEnd {
   private static let newline = UInt8(ascii: "\n")
   /// However long a run has been, no more is in memory at once.
   private static let blockSize = 1 << 20
+  private static let maximumLine = 1 << 22
 
   init(_ file: InputFile, _ progress: Progress) throws {
     let size = try file.size()
@@ -70,9 +71,11 @@ private struct MetricsEnd {
     var line: [UInt8] = []
     try file.readPieces(offset..<size) { piece in
       var rest = piece[...]
+      // What is longer than any line of a run is none: no more of it is kept than tells so.
+      defer { line.removeLast(max(0, line.count - Self.maximumLine - 1)) }
       while let end = rest.firstIndex(of: Self.newline) {
         line += rest[..<end]
-        if let parsed = Line(line[...]), parsed.isBefore(progress) {
+        if line.count <= Self.maximumLine, let parsed = Line(line[...]), parsed.isBefore(progress) {
           lines += String(decoding: line, as: UTF8.self) + "\n"
         } else {
           isClean = false
@@ -93,6 +96,8 @@ private struct MetricsEnd {
     var unseen: [UInt8] = []
     while start > 0 {
       let before = max(0, start - blockSize)
+      // What is longer than any line of a run is none: what takes its place is none either.
+      if unseen.count > maximumLine { unseen = [0] }
       unseen = try file.bytes(from: before, count: start - before) + unseen
       start = before
       while !unseen.isEmpty {

@@ -49,16 +49,27 @@ public struct RunDirectory: Sendable {
     try removeFile(bestAside)
   }
 
-  /// The paths of the `step-K` there are.
-  var stepCheckpoints: [String] {
+  /// The paths of the checkpoints that a run has written here; other files in their directory are somebody else's.
+  var checkpointFiles: [String] {
     get throws {
-      try filesBelow(checkpoints).filter { step(of: $0) != nil }
+      guard kind(of: checkpoints) != .nothing else { return [] }
+      return try namesOfFiles(in: checkpoints).map { checkpoints + "/" + $0 }.filter { path in
+        ["last", "previous", "best"].map(checkpoint).contains(path) || path == bestAside
+          || number(of: path, behind: "step-") != nil || number(of: path, behind: "cycle-") != nil
+      }
     }
   }
 
+  /// The paths of the `step-K` there are.
+  var stepCheckpoints: [String] {
+    get throws { try checkpointFiles.filter { step(of: $0) != nil } }
+  }
+
   /// K of the path of a `step-K`, nil of any other.
-  func step(of path: String) -> Int? {
-    let (prefix, suffix) = (checkpoints + "/step-", ".safetensors")
+  func step(of path: String) -> Int? { number(of: path, behind: "step-") }
+
+  private func number(of path: String, behind name: String) -> Int? {
+    let (prefix, suffix) = (checkpoints + "/" + name, ".safetensors")
     guard path.hasPrefix(prefix), path.hasSuffix(suffix) else { return nil }
     return Int(path.dropFirst(prefix.count).dropLast(suffix.count))
   }
@@ -70,7 +81,7 @@ public struct RunDirectory: Sendable {
   public init(creating path: String?) throws {
     if let path {
       self.path = path
-      guard kind(of: config) == .nothing, try !hasCheckpoints else {
+      guard kind(of: config) == .nothing, try checkpointFiles.isEmpty else {
         throw OptionError(
           option: "run-dir", expected: "a directory without a run",
           found: kind(of: rateFinderCurve) == .nothing
@@ -105,26 +116,24 @@ public struct RunDirectory: Sendable {
   ///
   /// - Throws: `StorageError`.
   func restore(_ description: RunDescription) throws {
-    try makeDirectories(checkpoints)
+    if kind(of: checkpoints) != .directory { try makeDirectories(checkpoints) }
     if kind(of: config) == .nothing { try write(description) }
   }
 
-  /// Keeps other processes from writing the same run, until this one ends.
+  /// Keeps other processes from writing the same run, for as long as the lock is there. Waits for a process that is just ending: after mpirun
+  /// has been killed, its ranks live for another second.
   ///
-  /// - Throws: ``RunInUse`` if another does, `StorageError`.
+  /// - Throws: ``RunInUse`` if another process writes this run, `StorageError`.
   func lock() throws -> FileLock {
-    try waitUntilUnused()
-    guard let lock = try FileLock(at: lockPath) else { throw RunInUse(path: path) }
-    return lock
+    for _ in 0..<30 {
+      if let lock = try FileLock(at: lockPath) { return lock }
+      usleep(100_000)
+    }
+    throw RunInUse(path: path)
   }
 
-  /// Waits for a process that is just ending: after mpirun has been killed, its ranks live for another second.
-  ///
-  /// - Throws: ``RunInUse`` if another process writes this run.
-  func waitUntilUnused() throws {
-    for _ in 0..<30 where FileLock.isHeld(at: lockPath) { usleep(100_000) }
-    if FileLock.isHeld(at: lockPath) { throw RunInUse(path: path) }
-  }
+  /// Whether this process may write in it.
+  var isWritable: Bool { access(path, W_OK | X_OK) == 0 }
 
   /// Whether a process writes it now.
   var isInUse: Bool { FileLock.isHeld(at: lockPath) }

@@ -13,6 +13,10 @@ public struct RunStart {
   let hasCheckpoint: Bool
   /// The directory of the run that goes on.
   let resumedDirectory: String?
+  /// Of that directory, so that what was found there stays true; on rank 0 only, and only where it can be written.
+  let lock: FileLock?
+  /// How many ranks it had, where that is known; on rank 0 only.
+  let ranksBefore: Int?
   /// The epochs of the last phase when it was written.
   let epochsOfLastPhase: Int
   /// What was said about the run's files; on rank 0 only.
@@ -25,6 +29,8 @@ public struct RunStart {
     checkpoint = nil
     hasCheckpoint = false
     resumedDirectory = nil
+    lock = nil
+    ranksBefore = nil
     epochsOfLastPhase = 0
     warnings = []
   }
@@ -47,17 +53,20 @@ public struct RunStart {
       warnings.append(text)
     }
     let found = try world.onRoot("looking for the last checkpoint") {
-      () -> (checkpoint: Checkpoint?, config: String) in
+      () -> (lock: FileLock?, ranks: Int, checkpoint: Checkpoint?, config: String) in
       let directory = try RunDirectory(existing: directory)
+      let ranks = directory.placement.count
       // Whoever writes it now may be at its checkpoints.
-      try directory.waitUntilUnused()
-      guard try directory.hasCheckpoints else {
+      let lock = directory.isWritable ? try directory.lock() : nil
+      guard try !directory.checkpointFiles.isEmpty else {
         warn("no checkpoint in '\(directory.checkpoints)': the run begins again")
-        return (checkpoint: nil, config: try directory.configText())
+        return (lock, ranks, checkpoint: nil, config: try directory.configText())
       }
       let checkpoint = try directory.lastGoodCheckpoint(warn)
-      return (checkpoint, checkpoint.configText ?? "")
+      return (lock, ranks, checkpoint, checkpoint.configText ?? "")
     }
+    lock = found?.lock
+    ranksBefore = found?.ranks == 0 ? nil : found?.ranks
     let json = try world.broadcast(Array((found?.config ?? "").utf8))
     self.warnings = warnings
     checkpoint = found?.checkpoint
@@ -165,8 +174,11 @@ extension RunDirectory {
   /// - Throws: ``OptionError`` if there is no run in it.
   init(existing path: String) throws {
     self.path = path
-    // Nor a pipe, on which whoever reads would wait.
-    guard case .file = kind(of: config) else {
+    // Nor a pipe, on which whoever reads would wait. What checkpoints need of the config they have themselves.
+    switch kind(of: config) {
+    case .file: break
+    case .nothing where try !checkpointFiles.isEmpty: break
+    default:
       throw OptionError(option: "resume", expected: "the directory of a run", found: "none in '\(path)'")
     }
     guard kind(of: rateFinderCurve) == .nothing else {
@@ -175,19 +187,17 @@ extension RunDirectory {
     }
   }
 
-  /// Whether it has come to its first checkpoint.
-  var hasCheckpoints: Bool {
-    get throws {
-      try kind(of: checkpoints) != .nothing
-        && filesBelow(checkpoints).contains { $0.hasSuffix(".safetensors") }
-    }
-  }
-
   /// `config.json`.
   ///
   /// - Throws: `StorageError`.
   func configText() throws -> String {
     String(decoding: try readWhole(config, limit: TrainingConfig.maximumFileSize), as: UTF8.self)
+  }
+
+  /// Where the ranks were when the run was last started, as `config.json` says, empty where it does not.
+  var placement: [Placement] {
+    struct Places: Decodable { let placement: [Placement]? }
+    return (try? JSON.decode(Places.self, from: try configText()))?.placement ?? []
   }
 
   /// The training checkpoint of the most steps that can be read whole.
@@ -200,9 +210,10 @@ extension RunDirectory {
     throws -> Checkpoint
   {
     var best: Checkpoint?
-    for file in try filesBelow(checkpoints) where file.hasSuffix(".safetensors") {
+    for file in try checkpointFiles {
       do {
         let checkpoint = try Checkpoint(path: file)
+        try checkpoint.checkGoesOn()
         guard let progress = checkpoint.progress, isWanted(progress) else { continue }
         // Later steps of before the run went back count less; of two of the same step, the one written last is taken: after the end of
         // the epoch, or when the run went on.

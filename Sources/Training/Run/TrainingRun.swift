@@ -20,26 +20,22 @@ public final class TrainingRun {
   private var hasCalledRoot = false
   private let resumesRun: Bool
   private let epochsOfLastPhase: Int?
-  /// What this rank had computed when the ranks were compared last.
-  private var comparedSeconds = 0.0
-  /// What this rank's phases had taken by the end of the last epoch, in seconds, and then in that epoch.
-  private var notedPhases = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
-  private var phasesOfEpoch = [Double](repeating: 0, count: PhaseClock.Phase.allCases.count)
+  private var work = WorkTimes()
   /// Where the run went back to last.
   private var stepOfLastRewind: Int?
 
   /// A run whose loss could not be kept finite.
   public struct Diverged: Error, CustomStringConvertible {
-    public let steps: Int
-    public let step: Int
-    /// Times that it had gone back to a checkpoint before.
-    public let rewinds: Int
+    /// Such as `none in 10 steps in a row`.
+    let found: String
+    public let progress: Progress
     /// The file with the last good state, nil if none was saved.
     public let checkpoint: String?
 
     public var description: String {
-      "training diverged: expected a finite loss and gradient, found none in \(steps) steps in a row up to "
-        + "step \(step)\(rewinds == 0 ? "" : ", after going back \(rewinds) times"); try a lower --lr or --clip-norm 1; "
+      let rewinds = progress.rewinds == 0 ? "" : ", after going back \(progress.rewinds) times"
+      return "training diverged: expected a finite loss, gradient and parameters, found \(found) up to "
+        + "step \(progress.step)\(rewinds); try a lower --lr or --clip-norm 1; "
         + (checkpoint.map { "the last good state is in '\($0)'" } ?? "no good state has been saved")
     }
   }
@@ -84,6 +80,10 @@ public final class TrainingRun {
       config.reduce == .auto || config.gemm.backend != .simd
     {
       logger.notice("gradients are added up by MPI, not the same bits on any number of ranks: \(reason)")
+    }
+    if config.reduce == .mpi, let before = start.ranksBefore, before != world.size {
+      logger.notice(
+        "--reduce mpi: on \(world.size) ranks not the same bits as on the \(before) that the run had before")
     }
     let processors = Processors().count
     if config.threads > processors {
@@ -191,7 +191,7 @@ public final class TrainingRun {
         if record.isFinite { try save { [$0.stepName, "last"] } } else { pending.insert(.save) }
       }
     }
-    notePhases()
+    noteWork()
     if trainer.isAtEndOfEpoch {
       trainer.endEpoch()
     } else {
@@ -201,33 +201,10 @@ public final class TrainingRun {
   }
 
   /// Logs what this rank has done in the epoch at hand.
-  private func notePhases() {
+  private func noteWork() {
     guard let clock = trainer.clock else { return }
-    let phases = PhaseClock.Phase.allCases
-    let seconds = phases.map(clock.seconds)
-    phasesOfEpoch = zip(seconds, notedPhases).map { $0 - $1 }
-    notedPhases = seconds
-    let times = zip(phases, phasesOfEpoch).map { "\($0) \(Int($1 * 1000)) ms" }
-    logger.info(
-      "epoch \(trainer.progress.epoch + 1), up to step \(trainer.progress.step): \(times.joined(separator: ", "))"
-    )
-  }
-
-  /// The phases of the epoch that has ended, of all ranks; nil where it ended before this process began.
-  private func gatherPhases() throws -> [String: [Double]]? {
-    let seconds = try zip(PhaseClock.Phase.allCases, phasesOfEpoch).map { phase, seconds in
-      ("\(phase)", try world.allGather(seconds))
-    }
-    for index in phasesOfEpoch.indices { phasesOfEpoch[index] = 0 }
-    return seconds.contains { $1.contains { $0 > 0 } } ? Dictionary(uniqueKeysWithValues: seconds) : nil
-  }
-
-  /// How long the ranks have computed since they were compared last.
-  private func compareRanks() throws {
-    guard world.size > 1, let computing = trainer.clock?.secondsComputing else { return }
-    let seconds: [Double] = try world.allGather(computing - comparedSeconds)
-    comparedSeconds = computing
-    if let balance = RankBalance(seconds: seconds) { recorder?.ranksCompared(balance) }
+    work.noteEpoch(clock)
+    logger.info("epoch \(trainer.progress.epoch + 1), up to step \(trainer.progress.step): \(work.summary)")
   }
 
   private func step() throws -> Trainer.StepRecord {
@@ -245,7 +222,9 @@ public final class TrainingRun {
     }
     if trainer.progress.step % config.checkEvery == 0 {
       try trainer.checkRanksAgree()
-      try compareRanks()
+      if let clock = trainer.clock, let balance = try work.compareRanks(clock, world) {
+        recorder?.ranksCompared(balance)
+      }
     }
     if endsCycle { try save { [$0.cycleName, "last"] } }
     return record
@@ -262,7 +241,7 @@ public final class TrainingRun {
       try save { _ in ["last"] }
       return .request
     }
-    let phases = try gatherPhases()
+    let phases = try work.gatherEpoch(world)
     if config.histograms {
       let histograms = try trainer.histograms()
       recorder?.histogramsCollected(histograms)
@@ -272,7 +251,7 @@ public final class TrainingRun {
     let isWithinEpoch = epoch > trainer.progress.epoch
     let isBest =
       validation.loss.map { isWithinEpoch ? trainer.isBest($0) : trainer.noteValidLoss($0) } ?? false
-    if isWithinEpoch, isBest { try recorder?.setBestAside() }
+    if isWithinEpoch, isBest { try recorder?.checkpoints.setBestAside() }
     try recorder?.epochEnded(epoch, validation, phases: phases, isBest: isBest)
     // In this order: a `last` that knows of a best one is not there before it.
     try save { _ in isBest ? ["best", "last"] : ["last"] }
@@ -294,7 +273,7 @@ public final class TrainingRun {
     let limit = isNoBetter ? stepOfLastRewind! : .max
     let checkpoint =
       try world.onRoot("looking for the last good checkpoint") {
-        try recorder!.lastGoodCheckpoint(before: limit)
+        try recorder!.checkpoints.lastGood(before: limit)
       } ?? nil
     guard try world.broadcast(checkpoint != nil) else { return try stopDiverged() }
     try trainer.restore(checkpoint, text, epochsOfLastPhase: epochsOfLastPhase)
@@ -318,8 +297,8 @@ public final class TrainingRun {
     _ = try world.onRoot("writing the last checkpoint") {
       try recorder!.runDiverged()
       throw Diverged(
-        steps: config.maxSkipped, step: trainer.progress.step, rewinds: trainer.progress.rewinds,
-        checkpoint: recorder!.lastCheckpoint)
+        found: "none in \(config.maxSkipped) steps in a row", progress: trainer.progress,
+        checkpoint: recorder!.checkpoints.last)
     }
     return nil
   }
@@ -327,13 +306,14 @@ public final class TrainingRun {
   /// Lets rank 0 begin to write a checkpoint of all ranks' states.
   ///
   /// - Parameter names: what it is to be called; asked on rank 0.
-  private func save(_ names: (RunRecorder) -> [String]) throws {
+  private func save(_ names: (RunCheckpoints) -> [String]) throws {
     let start = ContinuousClock().now
     // What is written down must be what all ranks have, and have used.
     try trainer.checkRanksAgree()
     let states = try trainer.collectStates()
     try world.onRoot("writing a checkpoint") {
-      try recorder!.save(names(recorder!), states!, since: start)
+      let checkpoints = recorder!.checkpoints
+      try checkpoints.save(names(checkpoints), states!, since: start)
     }
   }
 

@@ -57,6 +57,9 @@ public struct Progress: Codable, Equatable, Sendable {
   /// So that nothing overflows that is added to a count.
   private static let maximumCount = 1 << 53
 
+  /// Thirty thousand years.
+  private static let maximumSeconds = 1e12
+
   /// Whether a run of these phases over streams of `columns` units can have come so far.
   func fits(_ phases: [Phase], columns: Int) -> Bool {
     let counts = [
@@ -65,7 +68,9 @@ public struct Progress: Codable, Equatable, Sendable {
       stepsOfLastPhase,
     ]
     guard counts.allSatisfy({ (0...Self.maximumCount).contains($0) }) else { return false }
-    guard baseRate.isFinite, carriedRate.isFinite, secondsInEpoch.isFinite else { return false }
+    guard baseRate.isFinite, carriedRate.isFinite, (0...Self.maximumSeconds).contains(secondsInEpoch),
+      smoothedLoss.value?.isFinite ?? true
+    else { return false }
     guard rateFactor > 0, rateFactor <= 1, epochToValidate ?? epoch <= epoch + 1 else { return false }
     guard (0...phases.count).contains(phase), cursor < columns else { return false }
     // No epoch has more steps than a stream has units.

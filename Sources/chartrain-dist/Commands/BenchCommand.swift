@@ -73,7 +73,7 @@ struct BenchCommand: RankedCommand, CommandWithExamples {
       work      \(config.bs) streams x \(config.bptt) characters, on \(outcome.ranks) ranks x \(outcome.threads) \
       threads; \(outcome.steps) steps after \(warmUp) to warm up
       step      \(fixed(outcome.stepMilliseconds, 3)) ms median, \(fixed(outcome.fastestStepMilliseconds, 3)) ms fastest
-      speed     \(grouped(Int(outcome.charactersPerSecond))) characters/s
+      speed     \(grouped(outcome.charactersPerSecond)) characters/s
       products  \(fixed(outcome.gflops, 1)) GFLOP/s, \(fixed(100 * outcome.fractionOfPeak, 1)) % of the \
       \(fixed(outcome.peakGflops, 1)) that the largest product reaches
       memory    \(outcome.peakResidentBytes >> 20) MiB at most on a rank

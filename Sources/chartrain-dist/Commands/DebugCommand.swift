@@ -60,7 +60,7 @@ struct DebugCommand: CommandWithExamples {
       let observer = options.observer(start.config, nil, logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
-      SignalRequests.begin()
+      SignalRequests.begin(world)
       return try run.run().status
     }
   }

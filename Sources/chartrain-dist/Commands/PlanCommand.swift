@@ -124,12 +124,12 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
 
       network: the part of a step that waits for it; efficiency: characters/s of a core, over those of one rank with one thread
 
-      fastest for --bs \(config.bs): \(places(plan.fastest.shape)), \(grouped(Int(plan.fastest.charactersPerSecond))) characters/s
+      fastest for --bs \(config.bs): \(places(plan.fastest.shape)), \(grouped(plan.fastest.charactersPerSecond)) characters/s
       """
     if worthwhile.shape != plan.fastest.shape {
       page +=
         "\nbest use of cores (at least \(fixed(ScalingPlan.worthwhileEfficiency * 100, 0)) % of one alone): "
-        + "\(places(worthwhile.shape)), \(grouped(Int(worthwhile.charactersPerSecond))) characters/s"
+        + "\(places(worthwhile.shape)), \(grouped(worthwhile.charactersPerSecond)) characters/s"
     }
     page += "\nto run the fastest: \(command(plan, config))"
     if Self.wantsAllToValidate(plan, config) {
@@ -146,7 +146,7 @@ struct PlanCommand: RankedCommand, CommandWithExamples {
       let cells = [
         "\(row.shape.ranks)", "\(row.shape.hosts)", "\(row.shape.threads)", "\(row.streams)",
         fixed(row.stepSeconds * 1000, 2), fixed(row.networkFraction * 100, 0) + " %",
-        grouped(Int(row.charactersPerSecond)), fixed(row.efficiency * 100, 0) + " %",
+        grouped(row.charactersPerSecond), fixed(row.efficiency * 100, 0) + " %",
       ]
       return zip(cells, widths).map { $0.leftPadded($1) }.joined() + "  " + row.bottleneck.rawValue
     }

@@ -55,7 +55,7 @@ struct TrainCommand: RankedCommand, CommandWithExamples {
       let observer = options.observer(start.config, ProgressDisplay.onRoot(of: world), logger)
       let run = try TrainingRun(
         start, world, observer, logger, inspectors: inspectors, requests: SignalRequests.take)
-      SignalRequests.begin()
+      SignalRequests.begin(world)
       let steps = try profile.map { _ in try run.profileSteps() }
       let ending = try run.run()
       if let profile { try steps?.write(to: profile) }

@@ -14,6 +14,7 @@ final class ConsoleObserver: RunObserver {
   private var guessingLoss = Double.infinity
   private var endsWithSample = false
   private var rootValidates = false
+  private var placement: [Placement] = []
   /// Exponentially smoothed, so that it can be read.
   private var charactersPerSecond: Double?
 
@@ -31,8 +32,9 @@ final class ConsoleObserver: RunObserver {
     rootValidates = config.validate == .rank0
     epochs = config.epochs
     guessingLoss = log(Double(summary.vocabularyCount))
-    let places = summary.placement.ranksByHost
-    let ranks = places.count == 1 ? counted(summary.placement.count, "rank") : placesInWords(places)
+    placement = summary.placement
+    let places = placement.ranksByHost
+    let ranks = places.count == 1 ? counted(placement.count, "rank") : placesInWords(places)
     let unknown = summary.unknownValidCharacters
     let valid =
       config.validate != .none
@@ -58,7 +60,7 @@ final class ConsoleObserver: RunObserver {
     charactersPerSecond = rate
     progress?.show(
       "epoch \(metrics.epoch)/\(epochs)", fraction: fraction,
-      detail: "loss \(smoothedLoss.map { fixed($0, 4) } ?? "-")  \(grouped(Int(rate))) chars/s",
+      detail: "loss \(smoothedLoss.map { fixed($0, 4) } ?? "-")  \(grouped(rate)) chars/s",
       remark: balance)
   }
 
@@ -74,7 +76,7 @@ final class ConsoleObserver: RunObserver {
       return progress?.restart() ?? ()
     }
     let rate = fraction * Double(characters) / max(elapsedSeconds, 1e-3)
-    progress?.show("validation", fraction: fraction, detail: "\(grouped(Int(rate))) chars/s")
+    progress?.show("validation", fraction: fraction, detail: "\(grouped(rate)) chars/s")
   }
 
   func epochEnded(_ metrics: EpochMetrics, isBest: Bool) {
@@ -115,7 +117,7 @@ final class ConsoleObserver: RunObserver {
     case .finished, nil: break
     case .maximumSteps: Terminal.write("stopped as --max-steps says\n")
     case .request:
-      Terminal.write("stopped on request; to go on: \(Self.program) --resume \(report.directory.path)\n")
+      Terminal.write("stopped on request; to go on: \(commandToResume(report.directory.path))\n")
     }
     if let step = report.stepOfLast, step < report.step {
       Terminal.write("\(last) is of step \(grouped(step))\n")
@@ -158,6 +160,13 @@ final class ConsoleObserver: RunObserver {
     return parts.compactMap { $0 }.joined(separator: ", ")
   }
 
+  /// On as many ranks again. How ranks get to several hosts is the user's knowledge: a hostfile, Slurm, Kubernetes.
+  private func commandToResume(_ path: String) -> String {
+    if placement.ranksByHost.count > 1 { return "the same start on the hosts, with --resume \(path)" }
+    let launcher = placement.count > 1 ? "mpirun -n \(placement.count) " : ""
+    return "\(launcher)\(Self.program) --resume \(path)"
+  }
+
   /// How the user can start this program.
   private static var program: String {
     let path = CommandLine.arguments[0]
@@ -182,7 +191,7 @@ final class ConsoleObserver: RunObserver {
     if let entropyRate {
       row += (metrics.validLoss.map { excess($0, over: entropyRate) } ?? "-").leftPadded(14)
     }
-    row += grouped(Int(metrics.charactersPerSecond)).leftPadded(12)
+    row += grouped(metrics.charactersPerSecond).leftPadded(12)
     return row + duration(seconds: metrics.seconds).leftPadded(9)
   }
 

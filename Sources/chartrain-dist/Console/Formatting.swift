@@ -17,9 +17,12 @@ private func formatted(_ format: String, _ values: [any CVarArg]) -> String {
 /// `value` with three digits and a power of ten, such as `1.25e-03`.
 func scientific(_ value: Double) -> String { formatted("%.2e", [value]) }
 
+/// `value` without what is behind the point, with commas between thousands.
+func grouped(_ value: Double) -> String { value.magnitude < 1e18 ? grouped(Int(value)) : "-" }
+
 /// `value` with commas between thousands.
 func grouped(_ value: Int) -> String {
-  var digits = String(abs(value))
+  var digits = String(value.magnitude)
   var groups: [String] = []
   while digits.count > 3 {
     groups.insert(String(digits.suffix(3)), at: 0)
@@ -36,7 +39,7 @@ func counted(_ number: Int, _ name: String) -> String {
 /// As `m:ss`, or `h:mm:ss`.
 func duration(seconds: Double) -> String {
   func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-  guard seconds.isFinite, seconds < 1e9 else { return "-" }
+  guard seconds.magnitude < 1e9 else { return "-" }
   let total = Int(seconds.rounded())
   let (hours, minutes) = (total / 3600, total / 60 % 60)
   return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"

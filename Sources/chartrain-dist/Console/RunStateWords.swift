@@ -30,5 +30,7 @@ func placesInWords(_ ranks: [String: Int]) -> String {
     case 2...4: ranks.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
     default: "\(ranks.count) hosts"
     }
-  return "\(counted(ranks.values.reduce(0, +), "rank")) on \(hosts)"
+  // Whatever a file says of them.
+  let count = ranks.values.reduce(0) { $0 + min(max($1, 0), 1_000_000_000) }
+  return "\(counted(count, "rank")) on \(hosts)"
 }
