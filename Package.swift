@@ -50,15 +50,15 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Storage", "Kernels", "Text", "SafeTensors", "ONNX", "Ranks", "CharModel", "CProcessor",
+        "Storage", "Kernels", "Text", "SafeTensors", "Ranks", "CharModel", "CProcessor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
       name: "chartrain-dist",
       dependencies: [
-        "CSignals", "Storage", "Kernels", "Charts", "EventFiles", "Text", "SafeTensors", "Ranks", "CharModel",
-        "Training",
+        "CSignals", "Storage", "Kernels", "Charts", "EventFiles", "ONNX", "Text", "SafeTensors", "Ranks",
+        "CharModel", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -74,6 +74,12 @@ let package = Package(
     .target(name: "WorldContract", dependencies: ["Ranks", "Kernels"], path: "Tests/WorldContract"),
     .executableTarget(
       name: "world-contract-probe", dependencies: ["WorldContract"], path: "Tests/WorldContractProbe"),
+    // Built by launch/variants, with fewer packages than the program.
+    .executableTarget(
+      name: "sanitizer-probe",
+      dependencies: [
+        "CharModel", "Ranks", "Training", .product(name: "Logging", package: "swift-log"),
+      ], path: "Tests/SanitizerProbe"),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CProcessor", "TestSupport"]),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "TextTests", dependencies: ["Text", "TestSupport"]),

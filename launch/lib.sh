@@ -277,7 +277,7 @@ end_with_its_ranks() {
   done
 }
 
-# Whether the process $1, a rank, listens to signals: before, one would end it, and of that mpirun may never hear.
+# Whether the process $1 listens to SIGUSR1 and SIGUSR2. Before, they would end it, and of a rank's early end mpirun may never hear.
 hears() {
   local key mask
   while read -r key mask; do
@@ -291,36 +291,47 @@ hears() {
 # mpirun itself would answer by killing its ranks. It gets a session of its own, so that Ctrl-C on a terminal does not reach it either.
 # What it and the program say goes to standard error, and to the file $errors where that is set.
 run_mpi() {
-  local mpi='' filter watcher ended=0 status=0 stops=0 told=1 interrupts=0 reaper='' asker=''
+  local mpi='' filter watcher ended=0 status=0 stops=0 told=1 interrupts=0 reaper='' asker='' saves=''
+  case " $* " in *" $program train "* | *" $program debug "* | *" $program -"*) saves=1 ;; esac
   # To the ranks that are here themselves, if there are any: where mpirun has been asked to end by others as well (a batch system asks all processes of
-  # a job), a signal would cut short the time that it leaves its ranks to save in.
+  # a job), a signal would cut short the time that it leaves its ranks to save in. Sets 'told' where there are such ranks and all of them heard it.
   tell() {
     local receivers=() name index
     [ -n "$mpi" ] || return 0
     name=$(basename "$program")
-    case $1 in USR1 | USR2) mapfile -t receivers < <(pgrep -P "$mpi" -x "${name:0:15}") ;; esac
     told=1
-    if [ "${#receivers[@]}" -eq 0 ]; then
-      receivers=("$mpi") told=0
-    else
-      case $1 in
-        USR1 | USR2) for index in "${!receivers[@]}"; do hears "${receivers[index]}" || { unset "receivers[index]"; told=0; }; done ;;
-      esac
-    fi
+    case $1 in
+      USR1 | USR2)
+        mapfile -t receivers < <(pgrep -P "$mpi" -x "${name:0:15}")
+        if [ "${#receivers[@]}" -eq 0 ]; then receivers=("$mpi") told=0; fi
+        for index in "${!receivers[@]}"; do hears "${receivers[index]}" || { unset "receivers[index]"; told=0; }; done
+        ;;
+      *) receivers=("$mpi") ;;
+    esac
     [ "${#receivers[@]}" -eq 0 ] || kill "-$1" "${receivers[@]}" 2>/dev/null || true
   }
-  # While mpirun starts its ranks, the request may have been in vain: it is made once more until those here have heard it.
+  # While mpirun starts its ranks, the request may be in vain: it is made once more until those here have heard it, or, where none are here, now and then.
+  ask_again() {
+    local tries=0
+    while sleep $((tries < 20 ? 0 : 1)).1 && kill -0 "$mpi"; do
+      tell USR1
+      [ "$told" -eq 0 ] || return 0
+      tries=$((tries + 1))
+    done
+  }
   ask_to_stop() {
     stops=1
+    # Other commands have nothing to save.
+    if [ -z "$saves" ]; then tell TERM; return; fi
     tell USR1
     [ "$told" -eq 0 ] && [ -n "$mpi" ] && [ -z "$asker" ] || return 0
-    (trap '' INT TERM HUP USR1 USR2; while sleep 0.1 && kill -0 "$mpi"; do tell USR1; [ "$told" -eq 0 ] || break; done) >/dev/null 2>&1 3>&- &
+    (trap '' INT TERM HUP USR1 USR2; ask_again) >/dev/null 2>&1 3>&- &
     asker=$!
   }
   trap ask_to_stop TERM USR1 HUP
   trap 'interrupts=$((interrupts + 1)); if [ "$interrupts" -gt 1 ]; then tell KILL; else ask_to_stop; fi' INT
   trap 'tell KILL' ABRT
-  trap 'tell USR2' USR2
+  trap '[ -z "$saves" ] || tell USR2' USR2
   # Where a host is gone, mpirun waits for it to end its ranks.
   trap '[ -n "$reaper" ] || { bash -c "sleep 15; kill -KILL $mpi" >/dev/null 2>&1 & reaper=$!; }' ALRM
   # A crash is one line, not a page.
@@ -352,6 +363,7 @@ run_mpi() {
     wait "$mpi" 2>/dev/null || true
     kill -0 "$mpi" 2>/dev/null || break
   done
+  trap '' ALRM
   # Where a signal ended the last wait too, this one has mpirun's status.
   status=0
   wait "$mpi" 2>/dev/null || status=$?

@@ -10,6 +10,7 @@
 
 static volatile sig_atomic_t stop_requested, save_requested, interrupts;
 static timer_t start_timer;
+static int has_timer;
 static const struct itimerspec seconds_to_start = {.it_value = {.tv_sec = 3}}, no_time;
 // Set by any of several threads.
 static atomic_int can_save, is_starting;
@@ -23,10 +24,14 @@ static void say(const char *words) {
 }
 
 // There is nothing to save.
-static void give_up(int signal) {
-  (void)signal;
+static void give_up(void) {
   say(last_words);
   _exit(nothing_to_save);
+}
+
+static void start_takes_long(int signal) {
+  (void)signal;
+  if (!can_save) give_up();
 }
 
 static void note(int signal) {
@@ -42,10 +47,10 @@ static void note(int signal) {
       // As the others.
     default:
       if (is_starting) {
+        if (has_timer && !stop_requested) timer_settime(start_timer, 0, &seconds_to_start, NULL);
         stop_requested = 1;
-        timer_settime(start_timer, 0, &seconds_to_start, NULL);
       } else if (!can_save) {
-        give_up(signal);
+        give_up();
       } else {
         stop_requested = 1;
       }
@@ -86,10 +91,10 @@ void csignals_install(int status, const char *words) {
     sigaddset(&unblocked, signals[index]);
   }
   // SIGALRM is for whoever waits for other ranks.
-  signal(SIGRTMIN, give_up);
+  signal(SIGRTMIN, start_takes_long);
   sigaddset(&unblocked, SIGRTMIN);
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
-  timer_create(CLOCK_MONOTONIC, &event, &start_timer);
+  has_timer = timer_create(CLOCK_MONOTONIC, &event, &start_timer) == 0;
   sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
@@ -97,8 +102,8 @@ void csignals_start(void) { is_starting = 1; }
 
 void csignals_started(void) {
   is_starting = 0;
-  timer_settime(start_timer, 0, &no_time, NULL);
-  if (stop_requested) give_up(0);
+  if (has_timer) timer_settime(start_timer, 0, &no_time, NULL);
+  if (stop_requested) give_up();
 }
 
 void csignals_begin(const char *words) {

@@ -26,12 +26,13 @@ public func dataChecksum(of tensors: [OutputTensor]) -> Checksum {
 
 /// Writes a safetensors file, atomically: see `writeAtomically(to:_:)`.
 ///
+/// - Parameter kept: a name that the file which was there before gets, if it can have a second one.
 /// - Throws: `StorageError`; what was at `path` before is then untouched.
 public func writeSafeTensors(
-  to path: String, metadata: [String: String], tensors: [OutputTensor]
+  to path: String, keepingOldAs kept: String? = nil, metadata: [String: String], tensors: [OutputTensor]
 ) throws {
   let header = try encodedHeader(metadata, tensors)
-  try writeAtomically(to: path) { file in
+  try writeAtomically(to: path, keepingOldAs: kept) { file in
     try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.write($0) }
     try header.withUnsafeBytes { try file.write($0) }
     for tensor in tensors { try file.write(UnsafeRawBufferPointer(tensor.values.bytes)) }

@@ -106,7 +106,7 @@ public func makeDirectories(_ path: String) throws {
 /// - Throws: ``StorageError``.
 func synchroniseDirectory(_ path: String) throws {
   let directory = try attempt("open", path) {
-    try FileDescriptor.open(path, .readOnly, options: .directory)
+    try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
   }
   defer { try? directory.close() }
   // A file system that cannot do so for directories says that the argument is not valid.

@@ -3,7 +3,7 @@ import SystemPackage
 
 /// A lock that one process of all hosts holds at a time, and loses when it ends, however it ends.
 ///
-/// It is on a file of its own, open for writing, since NFS knows no other. Source: flock(2).
+/// It is on a file of its own. On NFS it is a lock of a range of bytes, for which the file must be open for writing. Source: flock(2).
 public final class FileLock {
   private var file: FileDescriptor?
 
@@ -17,7 +17,7 @@ public final class FileLock {
         path, .readWrite, options: [.create, .noFollow, .closeOnExec],
         permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
     }
-    guard Self.take(file) else {
+    guard Self.take(file, LOCK_EX) else {
       try? file.close()
       return nil
     }
@@ -26,16 +26,17 @@ public final class FileLock {
 
   /// Whether a process holds the lock on the file at `path`, which need not be there.
   public static func isHeld(at path: String) -> Bool {
-    guard let file = try? FileDescriptor.open(path, .readWrite, options: [.noFollow, .closeOnExec]) else {
+    // Whoever may only read it may ask too.
+    guard let file = try? FileDescriptor.open(path, .readOnly, options: [.noFollow, .closeOnExec]) else {
       return false
     }
     defer { try? file.close() }
-    return !take(file)
+    return !take(file, LOCK_SH)
   }
 
   /// A file system that knows no locks says another thing than that somebody holds it: then there is nothing to be done.
-  private static func take(_ file: FileDescriptor) -> Bool {
-    flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+  private static func take(_ file: FileDescriptor, _ kind: Int32) -> Bool {
+    flock(file.rawValue, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK
   }
 
   /// Lets others have it.

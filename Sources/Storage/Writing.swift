@@ -65,6 +65,13 @@ public struct OutputFile: ~Copyable {
     }
   }
 
+  /// Whether it is the file that `path` names now.
+  public func isStill(at path: String) -> Bool {
+    var (own, named) = (stat(), stat())
+    guard fstat(file.rawValue, &own) == 0, stat(path, &named) == 0 else { return false }
+    return own.st_dev == named.st_dev && own.st_ino == named.st_ino
+  }
+
   /// Adds the bytes at the end, whole or not at all: of what a full disk takes a part of, nothing stays.
   ///
   /// - Throws: ``StorageError``.
@@ -86,10 +93,13 @@ public struct OutputFile: ~Copyable {
 /// Writes the file at `path` so that a crash or a power cut at any moment leaves either the old file or
 /// the new one, whole: a temporary file beside it, synchronised, renamed, the directory synchronised.
 ///
+/// - Parameter kept: a name that the old file gets, if it can have a second one.
 /// - Throws: ``StorageError``, or what `body` throws. The old file is then untouched, unless it is only the directory that could not be
 ///   synchronised.
-public func writeAtomically(to path: String, _ body: (borrowing OutputFile) throws -> Void) throws {
-  try replace(path) { temporary in
+public func writeAtomically(
+  to path: String, keepingOldAs kept: String? = nil, _ body: (borrowing OutputFile) throws -> Void
+) throws {
+  try replace(path, keepingOldAs: kept) { temporary in
     let file = try OutputFile(temporary, [.create, .exclusiveCreate], name: path)
     try body(file)
     try file.synchronise()
@@ -125,9 +135,10 @@ private func checkIsReplaceable(_ path: String) throws {
 
 /// Gives the file at `path` a second name, which may name another file before, as atomically.
 ///
+/// - Parameter kept: a name that the file which was called `name` gets.
 /// - Throws: ``StorageError``, for one where the file system has no second names; the old file is then untouched.
-public func linkAtomically(_ path: String, as name: String) throws {
-  try replace(name) { temporary in
+public func linkAtomically(_ path: String, as name: String, keepingOldAs kept: String? = nil) throws {
+  try replace(name, keepingOldAs: kept) { temporary in
     guard link(path, temporary) == 0 else {
       throw StorageError("link to", path, Errno(rawValue: errno))
     }
@@ -135,12 +146,16 @@ public func linkAtomically(_ path: String, as name: String) throws {
 }
 
 /// Lets `make` make a file of a temporary name, and puts it in the place of the one at `path`.
-private func replace(_ path: String, _ make: (_ temporary: String) throws -> Void) throws {
+private func replace(
+  _ path: String, keepingOldAs kept: String? = nil, _ make: (_ temporary: String) throws -> Void
+) throws {
   try checkIsReplaceable(path)
   let temporary = temporaryName(for: path)
   // Also where it is a second name of the very file that it was to replace: renaming it then does nothing.
   defer { unlink(temporary) }
   try make(temporary)
+  // Only now that there is a new one.
+  if let kept, kind(of: path) != .nothing { try? linkAtomically(path, as: kept) }
   guard rename(temporary, path) == 0 else {
     throw StorageError("rename a new file to", path, Errno(rawValue: errno))
   }

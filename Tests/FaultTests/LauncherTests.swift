@@ -41,6 +41,17 @@ import Testing
     #expect(RunningProgram.haveEnded(ranks))
   }
 
+  /// Those that have nothing to save.
+  @Test func otherCommandsEndOnASignal() throws {
+    let program = try RunningProgram(
+      [Outside.top + "/launch/train", "bench", "--steps", "1000000", "--hidden", "16"],
+      environment: Self.environment.merging(["RANKS": "2"]) { $1 }, currentDirectory: directory.path)
+    sleep(2)
+    kill(program.process, SIGTERM)
+    let outcome = try program.outcome(secondsAllowed: 60)
+    #expect(outcome.status > 0, "\(outcome.errors)")
+  }
+
   /// mpirun by itself gives one rank, or each of two, a single core.
   @Test(.enabled(if: ProcessInfo.processInfo.processorCount > 1, "one processor"), arguments: [1, 2])
   func threadsHaveMoreThanOneCore(ranks: Int) throws {

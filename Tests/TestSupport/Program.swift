@@ -22,11 +22,11 @@ public enum Program {
 
   public static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
 
-  /// The program as `launch/variants` has built it once more, or nil if it has not.
-  public static func variant(_ name: String, configuration: String) -> String? {
+  /// A product of this package as `launch/variants` has built it in another way, or nil if it has not.
+  public static func variant(_ product: String, _ name: String, configuration: String) -> String? {
     guard ProcessInfo.processInfo.environment["QUICK"] != "1" else { return nil }
     let path = directory.deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("\(name)/\(configuration)/chartrain-dist").path
+      .appendingPathComponent("\(name)/\(configuration)/\(product)").path
     return FileManager.default.isExecutableFile(atPath: path) ? path : nil
   }
 

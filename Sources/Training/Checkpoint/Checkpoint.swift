@@ -93,6 +93,14 @@ public struct Checkpoint: Sendable {
     return entries.sorted { $0.key < $1.key }.map { ($0.key, (try? JSON.line($0.value)) ?? "") }
   }
 
+  /// The metadata that using its model needs.
+  public var modelMetadata: [(key: String, value: String)] {
+    [CheckpointFormat.versionKey, CheckpointFormat.configKey, CheckpointFormat.vocabularyKey].compactMap {
+      key in
+      file.header.metadata[key].map { (key, $0) }
+    }
+  }
+
   /// The config as JSON.
   public var configText: String? { file.header.metadata[CheckpointFormat.configKey] }
 }

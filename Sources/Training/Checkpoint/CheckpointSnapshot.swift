@@ -38,11 +38,12 @@ final class CheckpointSnapshot: @unchecked Sendable {
     tensors.filter { CheckpointFormat.isParameter($0.name) }.allSatisfy { norm($0.values).isFinite }
   }
 
+  /// - Parameter kept: a name that the file which was there before gets, if it can have a second one.
   /// - Throws: `StorageError`; what was at `path` before is then untouched.
-  func write(to path: String) throws {
+  func write(to path: String, keepingOldAs kept: String? = nil) throws {
     var metadata = metadata
     CheckpointFormat.addChecksums(to: &metadata, of: tensors)
-    try writeSafeTensors(to: path, metadata: metadata, tensors: tensors)
+    try writeSafeTensors(to: path, keepingOldAs: kept, metadata: metadata, tensors: tensors)
   }
 }
 

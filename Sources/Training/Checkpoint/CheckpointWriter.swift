@@ -70,12 +70,13 @@ final class CheckpointWriter: Sendable {
     let clock = ContinuousClock()
     let began = clock.now
     queue.async(group: writing) { [self] in
-      let failure = writeFiles(names)
-      missing.withLock { $0 = if case .storage = failure { names } else { [] } }
+      var unwritten = names
+      let failure = writeFiles(&unwritten)
+      missing.withLock { [unwritten] in $0 = if case .storage = failure { unwritten } else { [] } }
       var pruningFailure: (any Error)?
-      if failure == nil {
-        do { try pruner.add(names, at: snapshot.progress.step) } catch { pruningFailure = error }
-      }
+      do {
+        try pruner.add(names.dropLast(unwritten.count), at: snapshot.progress.step)
+      } catch { pruningFailure = error }
       let outcome = Outcome(
         progress: snapshot.progress, names: names, seconds: (clock.now - began) / .seconds(1),
         failure: failure, pruningFailure: pruningFailure)
@@ -131,26 +132,30 @@ final class CheckpointWriter: Sendable {
     try directory.restore(description)
   }
 
-  private func writeFiles(_ names: [String]) -> Failure? {
+  /// - Parameter names: those that are written are taken away from it.
+  private func writeFiles(_ names: inout [String]) -> Failure? {
     guard snapshot.isFinite else { return .notFinite }
     do {
-      let paths = names.map(directory.checkpoint)
       try prepareDirectory()
-      keepLast()
-      try snapshot.write(to: paths[0])
-      for path in paths.dropFirst() {
-        do { try linkAtomically(paths[0], as: path) } catch { try snapshot.write(to: path) }
+      var first: String?
+      while let name = names.first {
+        let path = directory.checkpoint(name)
+        // The new `last` may be the same file as all others, and files can be damaged.
+        let kept = name == "last" && hasWrittenLast.withLock { $0 } ? directory.checkpoint("previous") : nil
+        if let first {
+          // Where the file system has no second names, all checkpoints are files of their own.
+          do { try linkAtomically(first, as: path, keepingOldAs: kept) } catch {
+            try snapshot.write(to: path, keepingOldAs: kept)
+          }
+        } else {
+          try snapshot.write(to: path, keepingOldAs: kept)
+          first = path
+        }
+        if name == "last" { hasWrittenLast.withLock { $0 = true } }
+        names.removeFirst()
       }
-      hasWrittenLast.withLock { $0 = $0 || names.contains("last") }
       return nil
     } catch { return .storage(error) }
-  }
-
-  /// Gives the `last` that is about to be replaced another name: the new one may be the same file under all its names, and files can be damaged.
-  private func keepLast() {
-    guard hasWrittenLast.withLock({ $0 }) else { return }
-    // Where the file system has no second names, all checkpoints are files of their own.
-    try? linkAtomically(directory.checkpoint("last"), as: directory.checkpoint("previous"))
   }
 }
 
@@ -167,7 +172,7 @@ private final class StepCheckpoints: @unchecked Sendable {
   }
 
   /// Removes the oldest beyond those to keep. Those of steps after `step` are of before the run went back, and older than all others.
-  func add(_ names: [String], at step: Int) throws {
+  func add(_ names: ArraySlice<String>, at step: Int) throws {
     for path in names.map(directory.checkpoint) where directory.step(of: path) != nil && !paths.contains(path)
     {
       paths.append(path)

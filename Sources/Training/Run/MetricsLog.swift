@@ -20,6 +20,9 @@ final class MetricsLog {
   /// Lines that the storage has not taken.
   var lostLines: Int { log.lostLines }
 
+  /// Forgets lines that wait until the storage takes any.
+  func discardWaiting() { log.discardWaiting() }
+
   /// A line that the storage does not take is added when it takes lines again, unless it is one of many alike.
   func note(_ record: some Encodable) throws {
     try log.add(JSON.line(record) + "\n", isKept: !(record is StepMetrics))

@@ -12,7 +12,7 @@ public struct RunDirectory: Sendable {
   public var rateFinderCurve: String { path + "/lr-find.json" }
   public var checkpoints: String { path + "/checkpoints" }
 
-  /// `name` is `last`, `previous`, `best`, `step-K` or `cycle-K`.
+  /// `name` is `last`, `previous`, `best`, `best-of-epochs`, `step-K` or `cycle-K`.
   public func checkpoint(_ name: String) -> String { Self.checkpoint(name, in: path) }
 
   /// That of any run.
@@ -31,7 +31,8 @@ public struct RunDirectory: Sendable {
     return files.first { kind(of: $0) != .nothing } ?? path
   }
 
-  private var bestAside: String { checkpoint("best-of-epochs") }
+  /// What `best` was before a run stopped within an epoch, with a better model then.
+  var bestAside: String { checkpoint("best-of-epochs") }
 
   /// Gives the `best` that there is a second name.
   ///
@@ -71,7 +72,8 @@ public struct RunDirectory: Sendable {
   private func number(of path: String, behind name: String) -> Int? {
     let (prefix, suffix) = (checkpoints + "/" + name, ".safetensors")
     guard path.hasPrefix(prefix), path.hasSuffix(suffix) else { return nil }
-    return Int(path.dropFirst(prefix.count).dropLast(suffix.count))
+    let digits = path.dropFirst(prefix.count).dropLast(suffix.count)
+    return digits.allSatisfy { ("0"..."9").contains($0) } ? Int(digits) : nil
   }
 
   /// Makes the directory, which must not hold a run already.

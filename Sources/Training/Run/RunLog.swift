@@ -33,8 +33,8 @@ public final class RunLog {
   ///   - isKept: whether it is worth adding later where the storage takes nothing now.
   public func add(_ line: [UInt8], isKept: Bool = false) {
     do {
-      // Somebody may have taken it away.
-      if kind(of: path) == .nothing { file = try OutputFile(appendingTo: path) }
+      // Somebody may have taken it away, or have put another in its place.
+      if !file.isStill(at: path) { file = try OutputFile(appendingTo: path) }
       try file.append(Array(waiting.joined()) + line)
     } catch {
       return keep(line, isKept: isKept, error)
@@ -46,7 +46,18 @@ public final class RunLog {
     warn("'\(path)' takes lines again\(missing == 0 ? "" : "; \(missing) were lost")")
   }
 
+  /// Tries once more with the lines that wait.
+  public func addWaiting() { if !waiting.isEmpty { add([]) } }
+
+  /// Forgets the lines that wait.
+  public func discardWaiting() {
+    lost += waiting.count
+    lostInARow += waiting.count
+    (waiting, waitingBytes) = ([], 0)
+  }
+
   private func keep(_ line: [UInt8], isKept: Bool, _ error: any Error) {
+    if line.isEmpty { return }
     if isKept, waitingBytes + line.count <= Self.capacity {
       waiting.append(line)
       waitingBytes += line.count

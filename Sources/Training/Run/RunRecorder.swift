@@ -5,7 +5,7 @@ import Logging
 import Storage
 import Text
 
-/// Rank 0's side of a run: it validates, samples, and writes the run's files.
+/// Rank 0's side of a run: it samples, writes the run's files, and tells whoever watches.
 final class RunRecorder {
   private let config: TrainingConfig
   private let placement: [Placement]
@@ -50,27 +50,22 @@ final class RunRecorder {
     self.trainer = trainer
     self.observer = observer
     self.logger = logger
-    if let resumed, directory.path == resumed.path, let lock = start.lock {
-      self.lock = lock
+    if resumed?.path == directory.path {
+      lock = try start.lock ?? directory.lock()
+      try removeTemporaryFiles(in: directory.path)
+      try removeTemporaryFiles(in: directory.checkpoints)
+      try directory.cutRecords(after: trainer.progress)
+      try directory.takeBackBest()
     } else {
       lock = try directory.lock()
       // Another may have begun there meanwhile, and have ended.
       if kind(of: directory.config) != .nothing { throw RunInUse(path: directory.path) }
+      try resumed?.copyRecords(to: directory, until: trainer.progress, start.checkpoint)
+      start.lock?.release()
     }
+    if start.resumesRun { trainer.progress.restarts += 1 }
     let description = RunDescription(config: config, placement: placement)
     try directory.write(description)
-    if start.resumesRun {
-      try removeTemporaryFiles(in: directory.path)
-      try removeTemporaryFiles(in: directory.checkpoints)
-      if directory.path == resumed!.path {
-        try directory.cutRecords(after: trainer.progress)
-        try directory.takeBackBest()
-      } else {
-        try resumed!.copyRecords(to: directory, until: trainer.progress)
-        start.lock?.release()
-      }
-      trainer.progress.restarts += 1
-    }
     metrics = try MetricsLog(directory, trainer, logger)
     samples = try RunLog(directory.samples) { logger.warning("\($0)") }
     checkpoints = try RunCheckpoints(directory, description, text.vocabulary, trainer, metrics, logger)
@@ -159,6 +154,8 @@ final class RunRecorder {
     let progress = trainer.progress
     logger.warning(
       "went back from step \(fromStep) to \(progress.step), with learning rates times \(progress.rateFactor)")
+    metrics.discardWaiting()
+    samples.discardWaiting()
     // Where the storage takes nothing, old lines stay.
     do {
       try directory.cutRecords(after: progress)
@@ -184,6 +181,7 @@ final class RunRecorder {
       observer.runEnded(report(nil))
       throw error
     }
+    samples.addWaiting()
     try metrics.noteEnd(EndMetrics.Ending(ending))
     observer.runEnded(report(ending))
   }

@@ -146,9 +146,12 @@ extension TrainingConfig {
     let values = try [saved, alike].map { try JSON.decode([String: JSONValue].self, from: JSON.line($0)) }
     func options(_ names: [String]) throws -> [(name: String, expected: String, found: String)] {
       try names.map { name in
-        let texts = try values.map { values in
-          let text = try JSON.line(values[name] ?? .null)
-          return text == "null" ? "none" : text
+        let texts = try values.map { values -> String in
+          switch values[name] ?? .null {
+          case .null: "none"
+          case .string(let text): text
+          case let value: try JSON.line(value)
+          }
         }
         return (name.hyphenated, texts[0], texts[1])
       }

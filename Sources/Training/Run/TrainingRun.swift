@@ -277,6 +277,7 @@ public final class TrainingRun {
       } ?? nil
     guard try world.broadcast(checkpoint != nil) else { return try stopDiverged() }
     try trainer.restore(checkpoint, text, epochsOfLastPhase: epochsOfLastPhase)
+    if let clock = trainer.clock { work.discard(clock) }
     stepOfLastRewind = trainer.progress.step
     trainer.progress.rewinds = before.rewinds + 1
     trainer.progress.rateFactor = before.rateFactor * Self.rateFactorOfRewind

@@ -16,6 +16,12 @@ struct WorkTimes {
     noted = seconds
   }
 
+  /// What was done since the last call belongs to no epoch: the run has gone back.
+  mutating func discard(_ clock: PhaseClock) {
+    noteEpoch(clock)
+    for index in ofEpoch.indices { ofEpoch[index] = 0 }
+  }
+
   /// The epoch's phases in words.
   var summary: String {
     zip(PhaseClock.Phase.allCases, ofEpoch).map { "\($0) \(Int($1 * 1000)) ms" }.joined(separator: ", ")

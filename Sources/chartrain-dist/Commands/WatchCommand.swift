@@ -40,8 +40,8 @@ struct WatchCommand: CommandWithExamples {
       try run.update()
       let view =
         isLive
-        ? RunView(run, columns: Terminal.columns(), rows: Terminal.rows() - 1)
-        : RunView(run, columns: 80, rows: .max)
+        ? RunView(run, goesOn: goesOn, columns: Terminal.columns(), rows: Terminal.rows() - 1)
+        : RunView(run, goesOn: goesOn, columns: 80, rows: .max)
       let page = view.page
       // From the top of the terminal, whatever was below wiped out.
       Terminal.write((isLive ? "\u{1B}[H\u{1B}[2J" : "") + page + "\n")
@@ -54,6 +54,7 @@ struct WatchCommand: CommandWithExamples {
 /// A run as some lines of text.
 private struct RunView {
   private let run: PastRun
+  private let goesOn: Bool
   private let columns: Int
   private let rows: Int
   private static let chartHeight = 10
@@ -61,8 +62,9 @@ private struct RunView {
   private static let margin = 8
   private static let linesOfSample = 4
 
-  init(_ run: PastRun, columns: Int, rows: Int) {
+  init(_ run: PastRun, goesOn: Bool, columns: Int, rows: Int) {
     self.run = run
+    self.goesOn = goesOn
     self.columns = max(20, columns)
     self.rows = rows
   }
@@ -93,7 +95,7 @@ private struct RunView {
     let ranks = run.placement.count
     return
       "\(run.directory.path)  \(config.cell.name) \(config.layers)x\(config.hidden), \(counted(ranks, "rank"))  "
-      + run.stateInWords
+      + (goesOn ? "going on" : run.stateInWords)
   }
 
   private var position: String {

@@ -6,7 +6,7 @@ struct CheckpointOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Also write a checkpoint step-K within epochs, every so many steps (500), at least 1, or minutes (10m), above 0. Default: \(standard.checkpointEvery.text).",
+      "Also write a checkpoint step-K within epochs, every so many steps (500), at least 1, or minutes (10m), above 0 and at most 1e6. Default: \(standard.checkpointEvery.text).",
       valueName: "interval"), transform: Choice.checkpointInterval)
   var checkpointEvery: CheckpointInterval?
 

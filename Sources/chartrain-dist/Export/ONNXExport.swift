@@ -2,6 +2,7 @@ import CharModel
 import Kernels
 import ONNX
 import Storage
+import Training
 
 /// Writes the model alone as an ONNX graph, with the operators of the standard that PyTorch's layers have too.
 ///
@@ -11,13 +12,9 @@ import Storage
 /// Source: https://onnx.ai/onnx/operators, version 17.
 ///
 /// - Throws: `StorageError`; what was at `path` before is then untouched.
-public func writeONNX(to path: String, _ parameters: ParameterSet, like checkpoint: Checkpoint) throws {
-  let kept = [CheckpointFormat.versionKey, CheckpointFormat.configKey, CheckpointFormat.vocabularyKey]
-  let metadata = kept.compactMap { key in
-    checkpoint.file.header.metadata[key].map { (key: key, value: $0) }
-  }
+func writeONNX(to path: String, _ parameters: ParameterSet, like checkpoint: Checkpoint) throws {
   let file = try ONNXGraph(parameters).file(
-    producer: "chartrain-dist", version: programVersion, metadata: metadata)
+    producer: "chartrain-dist", version: programVersion, metadata: checkpoint.modelMetadata)
   try writeAtomically(to: path) { output in try file.withUnsafeBytes { try output.write($0) } }
 }
 
