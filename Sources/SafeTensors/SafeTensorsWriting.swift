@@ -26,7 +26,8 @@ public func dataChecksum(of tensors: [OutputTensor]) -> Checksum {
 
 /// Writes a safetensors file, atomically: see `writeAtomically(to:_:)`.
 ///
-/// - Parameter kept: a name that the file which was there before gets, if it can have a second one.
+/// The file that was there before is `kept` then, if there is such a name and it can have a second one.
+///
 /// - Throws: `StorageError`; what was at `path` before is then untouched.
 public func writeSafeTensors(
   to path: String, keepingOldAs kept: String? = nil, metadata: [String: String], tensors: [OutputTensor]

@@ -93,7 +93,8 @@ public struct OutputFile: ~Copyable {
 /// Writes the file at `path` so that a crash or a power cut at any moment leaves either the old file or
 /// the new one, whole: a temporary file beside it, synchronised, renamed, the directory synchronised.
 ///
-/// - Parameter kept: a name that the old file gets, if it can have a second one.
+/// The old file is called `kept` then, if there is such a name and it can have a second one.
+///
 /// - Throws: ``StorageError``, or what `body` throws. The old file is then untouched, unless it is only the directory that could not be
 ///   synchronised.
 public func writeAtomically(
@@ -135,7 +136,8 @@ private func checkIsReplaceable(_ path: String) throws {
 
 /// Gives the file at `path` a second name, which may name another file before, as atomically.
 ///
-/// - Parameter kept: a name that the file which was called `name` gets.
+/// The file that was called `name` is called `kept` then, if there is such a name.
+///
 /// - Throws: ``StorageError``, for one where the file system has no second names; the old file is then untouched.
 public func linkAtomically(_ path: String, as name: String, keepingOldAs kept: String? = nil) throws {
   try replace(name, keepingOldAs: kept) { temporary in
