@@ -24,7 +24,7 @@ public func dataChecksum(of tensors: [OutputTensor]) -> Checksum {
   return checksum
 }
 
-/// Writes a safetensors file, atomically: see `writeAtomically(to:_:)`.
+/// Writes a safetensors file, atomically: see `writeAtomically(to:keepingOldAs:_:)`.
 ///
 /// The file that was there before is `kept` then, if there is such a name and it can have a second one.
 ///

@@ -107,7 +107,7 @@ public func writeAtomically(
   }
 }
 
-/// Whether ``writeAtomically(to:_:)`` could begin, to be asked before what is to be written takes long to compute.
+/// Whether ``writeAtomically(to:keepingOldAs:_:)`` could begin, to be asked before what is to be written takes long to compute.
 ///
 /// - Parameters:
 ///   - path: of the file.
